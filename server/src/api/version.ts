@@ -1,0 +1,2 @@
+/** This version of Pointback, as records carry it. A test holds it against package.json. */
+export const pointbackVersion = '0.1.0';

@@ -1,0 +1,185 @@
+import { isPointbackError, PointbackError } from '../../api/errors.ts';
+import { ManifestReader } from '../../formats/backupManifest.ts';
+import { isChecksumAlgorithm, type ChecksumAlgorithm } from '../../formats/checksum.ts';
+import { displayPath } from '../../formats/filePath.ts';
+import { TarReader } from '../../formats/tar.ts';
+import { readIndexArchives, readIndexFiles, type IndexArchive } from '../../repository/backupIndex.ts';
+import type { BackupRecord, VerificationProblem } from '../../repository/backupRecord.ts';
+import { dataKey, indexKey, manifestKey } from '../../repository/layout.ts';
+import type { ObjectStore } from '../../repository/store/objectStore.ts';
+import { readArchive } from './archiveReader.ts';
+import { FileHasher, type FileDigest, type MemberObserver } from './fileHasher.ts';
+import { HandOver } from './handOver.ts';
+import { matchManifest } from './matchManifest.ts';
+import { WalWatcher } from './watchWal.ts';
+
+/** What to read back and who looks on. */
+export interface ReadBackupParameters {
+  readonly store: ObjectStore;
+  readonly instance: string;
+  readonly record: BackupRecord;
+  readonly observers: readonly MemberObserver[];
+  /** Asked after every piece: a promise holds the reading back until it resolves. */
+  readonly settle?: () => Promise<void> | undefined;
+  /** Uncompressed bytes read so far. */
+  readonly onBytes: (doneBytes: number, archive: string) => void;
+  /** Told of every problem; throws to end the reading at once. */
+  readonly found: (problem: VerificationProblem) => void;
+}
+
+const filesAhead = 1024;
+
+/**
+ * Reads a whole backup back, archive by archive, and holds every file against the server's manifest and the index, the WAL
+ * against its pages and the range the manifest says is needed. An unreadable archive is a problem like any other; the
+ * remaining ones are still read.
+ *
+ * Throws what `found` throws, errors of the store that say nothing about the backup, and the signal's reason.
+ */
+export async function readBackup(parameters: ReadBackupParameters, signal: AbortSignal): Promise<void> {
+  const { store, instance, record, found } = parameters;
+  let archives: IndexArchive[];
+  try {
+    archives = await readIndexArchives(store, indexKey(instance, record.id));
+  } catch (error) {
+    found(damageProblem(error, 'index-damaged', 'index.json'));
+    return;
+  }
+  const wal = new WalWatcher({
+    major: Math.floor(record.serverVersionNumber / 10000),
+    systemIdentifier: BigInt(record.systemIdentifier),
+    segmentSize: record.walSegmentSize,
+  });
+  const seen = new HandOver<FileDigest>(filesAhead);
+  const reading: Reading = { parameters, archives, wal, seen, unreadable: false };
+  const stopped = new AbortController();
+  const matching = matchFiles(reading);
+  matching.catch((error: unknown) => {
+    stopped.abort(error);
+  });
+  try {
+    await pumpArchives(reading, AbortSignal.any([signal, stopped.signal]));
+  } catch (error) {
+    seen.fail(error instanceof Error ? error : new Error(String(error)));
+    await matching.catch(() => undefined);
+    if (stopped.signal.aborted && !signal.aborted) throw stopped.signal.reason;
+    throw error;
+  }
+  seen.end();
+  await matching;
+}
+
+interface Reading {
+  readonly parameters: ReadBackupParameters;
+  readonly archives: readonly IndexArchive[];
+  readonly wal: WalWatcher;
+  readonly seen: HandOver<FileDigest>;
+  /** Whether an archive could not be read to its end, so that files are missing because of it. */
+  unreadable: boolean;
+}
+
+async function pumpArchives(reading: Reading, signal: AbortSignal): Promise<void> {
+  const { parameters, archives, wal, seen } = reading;
+  const { store, instance, record, observers, settle, onBytes, found } = parameters;
+  let backPressure: Promise<void> | undefined;
+  const collector: MemberObserver = {
+    file: (digest) => {
+      backPressure = seen.push(digest) ?? backPressure;
+    },
+  };
+  const hasher = new FileHasher(checksumAlgorithm(record), [...observers, wal, collector]);
+  let doneBytes = 0;
+  for (const archive of archives) {
+    const announced = record.archives.find(({ name }) => name === archive.name);
+    hasher.beginArchive(announced?.tablespaceOid);
+    try {
+      const tar = new TarReader(hasher);
+      const key = dataKey(instance, record.id, archive.name);
+      for await (const piece of readArchive(store, key, archive, record.compression.method, signal)) {
+        tar.push(piece);
+        doneBytes += piece.length;
+        onBytes(doneBytes, archive.name);
+        await settle?.();
+        await backPressure;
+        backPressure = undefined;
+        signal.throwIfAborted();
+      }
+      tar.end();
+    } catch (error) {
+      signal.throwIfAborted();
+      reading.unreadable = true;
+      found(damageProblem(error, 'archive-damaged', archive.name));
+    }
+  }
+}
+
+async function matchFiles(reading: Reading): Promise<void> {
+  const { parameters, wal, seen } = reading;
+  const { store, instance, record, found } = parameters;
+  const manifest = new ManifestReader(store.get(manifestKey(instance, record.id)));
+  try {
+    for await (const problem of matchManifest(againstIndex(reading, seen), manifest.files())) {
+      // Files of an archive that could not be read are told of once, with the archive.
+      if (reading.unreadable && problem.code === 'file-missing') continue;
+      found(problem);
+    }
+    wal.requireRanges(manifest.summary.walRanges);
+  } catch (error) {
+    if (isPointbackError(error, 'backup.wal-incomplete')) {
+      if (!reading.unreadable) found(damageProblem(error, 'wal-damaged', 'pg_wal'));
+      return;
+    }
+    found(damageProblem(error, 'manifest-damaged', 'backup_manifest'));
+  }
+}
+
+/** Passes the files through and compares each with the index, which alone knows the checksums of WAL segments. */
+async function* againstIndex(reading: Reading, seen: AsyncIterable<FileDigest>): AsyncGenerator<FileDigest, void> {
+  const { store, instance, record, found } = reading.parameters;
+  const indexed = readIndexFiles(store, indexKey(instance, record.id));
+  let comparing = true;
+  for await (const file of seen) {
+    if (comparing && !reading.unreadable) {
+      const { value } = await indexed.next();
+      comparing =
+        value !== undefined &&
+        value.path === file.path &&
+        value.archive === file.archive &&
+        value.offset === file.offset &&
+        value.size === file.size &&
+        value.checksum === file.checksum;
+      if (!comparing) {
+        const subject = displayPath(file.path);
+        found({ code: 'file-changed', subject, message: `${subject} is not as it was when it was received.` });
+      }
+    }
+    yield file;
+  }
+  await indexed.return(undefined);
+}
+
+function checksumAlgorithm({ manifestChecksums, id }: BackupRecord): ChecksumAlgorithm {
+  if (!isChecksumAlgorithm(manifestChecksums)) {
+    throw new PointbackError('repository.damaged', {
+      message: `The record of backup ${id} names the checksum algorithm ${manifestChecksums}, which does not exist.`,
+    });
+  }
+  return manifestChecksums;
+}
+
+const damageCodes = new Set([
+  'backup.damaged',
+  'backup.wal-incomplete',
+  'manifest.damaged',
+  'repository.damaged',
+  'tar.damaged',
+  'wal.damaged',
+  'store.missing',
+  'store.out-of-range',
+]);
+
+/** The problem an error tells of; rethrows the error when it says nothing about the backup. */
+function damageProblem(error: unknown, code: string, subject: string): VerificationProblem {
+  if (isPointbackError(error) && damageCodes.has(error.code)) return { code, subject, message: error.message };
+  throw error;
+}

@@ -1,0 +1,164 @@
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { PointbackError } from '../../api/errors.ts';
+import { displaySize } from '../displaySize.ts';
+import { findBackup } from '../../repository/catalog.ts';
+import type { BackupRecord } from '../../repository/backupRecord.ts';
+import type { Repository } from '../../repository/repository.ts';
+import type { OperationContext } from '../context.ts';
+import { chooseStartMethod, type StartResources } from './chooseStartMethod.ts';
+import { freePort } from './freePort.ts';
+import { resolveOwner } from './fileOwner.ts';
+import { unfinishedMarker } from './layoutOfCopy.ts';
+import type { RestorePlan, TablespacePlan } from './restorePlan.ts';
+
+/** What to restore and where to. */
+export interface RestoreParameters {
+  readonly repository: Repository;
+  readonly instance: string;
+  /** The newest when absent. */
+  readonly id?: string;
+  /** New or empty. */
+  readonly targetDirectory: string;
+  /** Old location to new location. */
+  readonly tablespaceMapping: ReadonlyMap<string, string>;
+  /** Name or number of the user that will own the files, when run as root. */
+  readonly owner?: string;
+  readonly start?: { readonly port?: number; readonly promote: boolean };
+  readonly startResources: StartResources;
+}
+
+/** Left free on the target's disk, bytes. */
+const reserveBytes = 64 * 1024 * 1024;
+
+/**
+ * Decides a restore without writing anything: which backup, where each directory goes, who owns the files, whether there
+ * is room, and how it will be started.
+ *
+ * Throws `backup.unknown`, `restore.target-not-empty`, `restore.target-inside-repository`, `restore.tablespace-mapping`,
+ * `restore.no-space`, `restore.owner-unknown`, `restore.owner-needed`, `restore.no-server`.
+ */
+export async function planRestore(parameters: RestoreParameters, context: OperationContext): Promise<RestorePlan> {
+  const { repository, instance } = parameters;
+  const { record, state, stateReason } = await findBackup(repository, instance, parameters.id);
+  const targetDirectory = resolve(parameters.targetDirectory);
+  const tablespaces = planTablespaces(record, targetDirectory, parameters.tablespaceMapping);
+  for (const directory of [targetDirectory, ...tablespaces.map(({ to }) => to)]) {
+    requireOutside(directory, repository.location);
+    await requireEmpty(directory);
+  }
+  const major = Math.floor(record.serverVersionNumber / 10000);
+  const owner = await resolveOwner(parameters.owner, targetDirectory, parameters.start !== undefined);
+  const freeBytes = await freeBytesAt(targetDirectory);
+  requireSpace(record, targetDirectory, freeBytes);
+  const port = parameters.start?.port ?? (await freePort());
+  const warnings: string[] = [];
+  if (state === 'broken') warnings.push(`This backup is broken: ${stateReason ?? 'see its verification'}`);
+  if (record.configurationFiles.some(({ captured }) => !captured)) {
+    warnings.push('Configuration files outside the data directory were not captured; plain ones are generated.');
+  }
+  return {
+    repository,
+    instance,
+    backup: record,
+    state,
+    targetDirectory,
+    tablespaces,
+    bytesToWrite: record.tarBytes,
+    freeBytes,
+    port,
+    warnings,
+    ...(owner === undefined ? {} : { owner }),
+    ...(parameters.start === undefined
+      ? {}
+      : {
+          start: {
+            port,
+            promote: parameters.start.promote,
+            method: await chooseStartMethod(major, parameters.startResources, context),
+          },
+        }),
+  };
+}
+
+function planTablespaces(
+  { archives }: BackupRecord,
+  targetDirectory: string,
+  mapping: ReadonlyMap<string, string>,
+): TablespacePlan[] {
+  const unused = new Set(mapping.keys());
+  const plans = archives.flatMap(({ tablespaceOid, location }) => {
+    if (tablespaceOid === undefined || location === undefined) return [];
+    unused.delete(location);
+    const to = mapping.get(location) ?? join(`${targetDirectory}-tablespaces`, String(tablespaceOid));
+    return [{ oid: tablespaceOid, from: location, to: resolve(to) }];
+  });
+  for (const from of unused) {
+    const known = plans.map((plan) => plan.from).join(', ');
+    throw new PointbackError('restore.tablespace-mapping', {
+      message: `The backup has no tablespace at ${from}. ${known === '' ? 'It has none at all.' : `It has: ${known}.`}`,
+    });
+  }
+  const directories = [targetDirectory, ...plans.map(({ to }) => to)];
+  for (const [index, directory] of directories.entries()) {
+    const clash = directories.find((other, at) => at !== index && `${directory}/`.startsWith(`${other}/`));
+    if (clash !== undefined) {
+      throw new PointbackError('restore.tablespace-mapping', {
+        message: `${directory} lies inside ${clash}; every tablespace needs a directory of its own outside the others.`,
+      });
+    }
+  }
+  return plans;
+}
+
+function requireOutside(directory: string, repositoryLocation: string): void {
+  if (!`${directory}/`.startsWith(`${repositoryLocation}/`)) return;
+  throw new PointbackError('restore.target-inside-repository', {
+    message: `${directory} lies inside the repository ${repositoryLocation}.`,
+  });
+}
+
+async function requireEmpty(directory: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    throw new PointbackError('restore.target-not-empty', {
+      message: code === 'ENOTDIR' ? `${directory} is a file.` : `${directory} cannot be looked into (${String(code)}).`,
+      cause: error,
+    });
+  }
+  if (names.length === 0) return;
+  const unfinished = await stat(join(directory, unfinishedMarker)).then(
+    () => true,
+    () => false,
+  );
+  throw new PointbackError('restore.target-not-empty', {
+    message: unfinished
+      ? `${directory} holds what an interrupted restore left.`
+      : `${directory} is not empty: it holds ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}.`,
+    ...(unfinished ? { remedy: `Remove it (rm -r ${directory}) and restore again.` } : {}),
+  });
+}
+
+function requireSpace({ tarBytes }: BackupRecord, directory: string, freeBytes: number): void {
+  if (freeBytes >= tarBytes + reserveBytes) return;
+  throw new PointbackError('restore.no-space', {
+    message: `The restore writes ${displaySize(tarBytes)}, but at ${directory} only ${displaySize(freeBytes)} are free.`,
+    details: { neededBytes: tarBytes + reserveBytes, freeBytes },
+  });
+}
+
+/** Free bytes at the nearest directory that exists. */
+async function freeBytesAt(directory: string): Promise<number> {
+  for (let at = directory; ; at = dirname(at)) {
+    try {
+      const { bavail, bsize } = await statfs(at);
+      return bavail * bsize;
+    } catch (error) {
+      if (dirname(at) === at) throw error;
+    }
+  }
+}

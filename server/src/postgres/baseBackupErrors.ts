@@ -1,0 +1,46 @@
+import type { DatabaseError } from 'pg';
+import { PointbackError } from '../api/errors.ts';
+
+/**
+ * The user's words for what ended a base backup: the server's error, or its silence when there is none. Told apart by
+ * SQLSTATE, never by text, since servers speak many languages.
+ */
+export function baseBackupError(error: DatabaseError | undefined): PointbackError {
+  if (error === undefined) {
+    return new PointbackError('backup.connection-lost', {
+      message: 'The connection to the server ended before the backup was complete.',
+    });
+  }
+  const said = `The server said: ${error.message}${error.detail === undefined ? '' : ` (${error.detail})`}`;
+  switch (error.code) {
+    case '57P01':
+    case '57P02':
+    case '57P03':
+      return new PointbackError('backup.server-shutdown', {
+        message: `The server was shut down during the backup. ${said}`,
+        cause: error,
+      });
+    case '57014':
+      return new PointbackError('backup.cancelled-on-server', {
+        message: `Somebody cancelled the backup on the server. ${said}`,
+        cause: error,
+      });
+    case '55000':
+      return new PointbackError('backup.not-possible-now', {
+        message: `The server cannot give a backup in its present state. ${said}`,
+        cause: error,
+      });
+    case '53100':
+    case '53200':
+      return new PointbackError('backup.server-resources', {
+        message: `The server ran out of disk or memory during the backup. ${said}`,
+        cause: error,
+      });
+    default:
+      return new PointbackError('backup.server-error', {
+        message: `The backup failed on the server. ${said}`,
+        cause: error,
+        details: { sqlstate: error.code ?? null, routine: error.routine ?? null },
+      });
+  }
+}

@@ -1,0 +1,40 @@
+/** Longest line accepted: a very large archive's frames take some 40 bytes each. */
+const longestLine = 256 * 1024 * 1024;
+const newline = 0x0a;
+
+/** The bytes are no lines of UTF-8 text that end with a newline. */
+export class LineError extends Error {
+  override readonly name = 'LineError';
+}
+
+/**
+ * The lines of a UTF-8 text, without their newline, in memory for one line. Throws LineError when the last line has no
+ * newline, when a line is longer than 256 MiB, or when bytes are no UTF-8.
+ */
+export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const decode = (bytes: Uint8Array): string => {
+    try {
+      return decoder.decode(bytes);
+    } catch (error) {
+      throw new LineError('it is not UTF-8', { cause: error });
+    }
+  };
+  let begun: Uint8Array[] = [];
+  let begunBytes = 0;
+  for await (const piece of source) {
+    let start = 0;
+    for (let end = piece.indexOf(newline); end >= 0; end = piece.indexOf(newline, start)) {
+      const rest = piece.subarray(start, end);
+      start = end + 1;
+      yield decode(begun.length === 0 ? rest : Buffer.concat([...begun, rest]));
+      begun = [];
+      begunBytes = 0;
+    }
+    if (start === piece.length) continue;
+    begun.push(piece.subarray(start));
+    begunBytes += piece.length - start;
+    if (begunBytes > longestLine) throw new LineError('it has a line too long to be its own');
+  }
+  if (begun.length > 0) throw new LineError('its last line is cut short');
+}

@@ -1,0 +1,117 @@
+import { PointbackError } from '../../api/errors.ts';
+import type { LockTools } from './heldLock.ts';
+import { Moment } from './clock.ts';
+import type { LockHolder, SeenHolder } from './holder.ts';
+import { holderBytes, newHolder, seeHolder } from './holder.ts';
+import { isCertainlyDead } from './processIdentity.ts';
+
+/** A lock and the claims on it: each claim is named after the token it wants to replace, the first after the lock's. */
+export interface Sighting {
+  readonly lock: SeenHolder;
+  readonly claims: readonly SeenHolder[];
+}
+
+/** What waiting for a lock needs. */
+export interface WaitOptions {
+  readonly signal: AbortSignal;
+  /** Told who holds the lock while nobody knows yet whether it is stale. */
+  readonly waiting?: ((holder: LockHolder | undefined) => void) | undefined;
+}
+
+/** More claims than that on one lock cannot come from crashes. */
+const mostClaims = 16;
+
+/**
+ * Watches a lock until it is stale or gone (undefined). Stale is what belongs to a process that has certainly ended, or
+ * what stayed unchanged for `staleMs`. Throws `lock.held` as soon as it shows life.
+ */
+export async function waitUntilStale(
+  tools: LockTools,
+  key: string,
+  self: LockHolder,
+  options: WaitOptions,
+): Promise<Sighting | undefined> {
+  const { clock, timings } = tools;
+  const isStale = async (seen: SeenHolder, since: Moment): Promise<boolean> =>
+    since.watched() >= timings.staleMs || (seen.holder !== undefined && (await isCertainlyDead(seen.holder, self)));
+  let sighting = await look(tools, key, options.signal);
+  const firstSeen = new Moment(clock);
+  let tailSeen = firstSeen;
+  while (sighting !== undefined) {
+    const tail = sighting.claims.at(-1);
+    if ((await isStale(sighting.lock, firstSeen)) && (tail === undefined || (await isStale(tail, tailSeen)))) {
+      return sighting;
+    }
+    options.waiting?.(sighting.lock.holder);
+    await clock.sleep(timings.pollMs, { signal: options.signal, background: false });
+    const next = await look(tools, key, options.signal);
+    if (next !== undefined && next.lock.fingerprint !== sighting.lock.fingerprint) throw heldBy(next.lock.holder);
+    if (next?.claims.at(-1)?.fingerprint !== tail?.fingerprint) tailSeen = new Moment(clock);
+    sighting = next;
+  }
+  return undefined;
+}
+
+/**
+ * Puts `mine` in the place of a stale lock. Of several that try, the one whose claim is stored first may; the others get
+ * false. A claimer that stopped on the way can itself be replaced, by a claim on its claim, and knows it: it must be done
+ * within `lateMs`.
+ */
+export async function takeOver(
+  tools: LockTools,
+  key: string,
+  stale: Sighting,
+  mine: LockHolder,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { store, clock, timings } = tools;
+  const claimed = new Moment(clock);
+  const claim = await newHolder(mine.purpose, clock.wall());
+  const replaced = (stale.claims.at(-1) ?? stale.lock).token;
+  if (!(await store.putIfAbsent(claimKey(key, replaced), holderBytes(claim), { signal }))) return false;
+  let done = false;
+  try {
+    const now = await look(tools, key, signal);
+    const unchanged = now?.lock.fingerprint === stale.lock.fingerprint && now.claims.at(-1)?.token === claim.token;
+    if (!unchanged || claimed.passed() > timings.lateMs) return false;
+    await store.put(key, holderBytes(mine), { signal });
+    done = true;
+    return (await seeHolder(store, key, signal))?.token === mine.token;
+  } finally {
+    // Our claim last of all: as long as it is there nobody else starts on this lock.
+    if (done)
+      for (const { token } of [stale.lock, ...stale.claims.slice(0, -1)]) await store.delete(claimKey(key, token));
+    await store.delete(claimKey(key, replaced));
+  }
+}
+
+/** The error that names the holder. */
+export function heldBy(holder: LockHolder | undefined): PointbackError {
+  if (holder === undefined) {
+    return new PointbackError('lock.held', { message: 'Another Pointback process is working on the same instance.' });
+  }
+  const { host, pid, purpose, since } = holder;
+  return new PointbackError('lock.held', {
+    message: `Another Pointback process is working on the same instance: ${purpose}, process ${pid} on ${host}, since ${since}.`,
+    remedy: `Wait until that is done, or stop process ${pid} on ${host}; then start again.`,
+    details: { host, pid, purpose, since },
+  });
+}
+
+async function look({ store }: LockTools, key: string, signal: AbortSignal): Promise<Sighting | undefined> {
+  const lock = await seeHolder(store, key, signal);
+  if (lock === undefined) return undefined;
+  const claims: SeenHolder[] = [];
+  for (let last = lock; claims.length < mostClaims;) {
+    const claim = await seeHolder(store, claimKey(key, last.token), signal);
+    if (claim === undefined) break;
+    claims.push(claim);
+    last = claim;
+  }
+  return { lock, claims };
+}
+
+/** `locks/backup.json` -> `locks/backup.claims/<token>.json`. */
+function claimKey(key: string, token: string): string {
+  return `${key.replace(/\.json$/, '')}.claims/${token}.json`;
+}

@@ -1,0 +1,46 @@
+import { PointbackError } from '../../server/src/api/errors.ts';
+import type { ObjectBody, ObjectStore, StoreCallOptions } from '../../server/src/repository/store/objectStore.ts';
+import { PassThrough } from './passThrough.ts';
+
+/** The error of a full disk, as the file system store gives it. */
+export const noSpace = (): PointbackError =>
+  new PointbackError('store.no-space', { message: 'No space is left on the disk of the repository.' });
+
+/** Writing fails once `bytes` bytes were taken, all objects together: a disk that fills up. */
+export function failAfterBytes(store: ObjectStore, bytes: number, failure: () => Error = noSpace): ObjectStore {
+  return new FailAfterBytes(store, bytes, failure);
+}
+
+class FailAfterBytes extends PassThrough {
+  readonly #failure: () => Error;
+  #left: number;
+
+  constructor(inner: ObjectStore, bytes: number, failure: () => Error) {
+    super(inner);
+    this.#left = bytes;
+    this.#failure = failure;
+  }
+
+  override put(key: string, body: ObjectBody, options?: StoreCallOptions): Promise<void> {
+    return this.inner.put(key, this.#metered(body), options);
+  }
+
+  override async putIfAbsent(key: string, body: Uint8Array, options?: StoreCallOptions): Promise<boolean> {
+    this.#take(body);
+    return this.inner.putIfAbsent(key, body, options);
+  }
+
+  async *#metered(body: ObjectBody): AsyncGenerator<Uint8Array> {
+    for await (const piece of body instanceof Uint8Array ? [body] : body) {
+      for (const buffer of piece instanceof Uint8Array ? [piece] : piece) {
+        this.#take(buffer);
+        yield buffer;
+      }
+    }
+  }
+
+  #take(buffer: Uint8Array): void {
+    if (buffer.length > this.#left) throw this.#failure();
+    this.#left -= buffer.length;
+  }
+}
