@@ -7,27 +7,28 @@ import type {
 } from '../../server/src/repository/store/objectStore.ts';
 import { PassThrough } from './passThrough.ts';
 
-/** Every call waits for `turn` first: a slow disk, a hanging mount, or a scheduler that interleaves several users. */
-export function slowStore(store: ObjectStore, turn: (call: string, key: string) => Promise<void>): ObjectStore {
+/** Called with `put` and the like before a call is carried out, and with `put answered` before its caller learns of it. */
+export type Turn = (moment: string, key: string) => Promise<void>;
+
+/** Every call waits for its `turn`, and so does its answer: a slow disk, a hanging mount, or a scheduler of several users. */
+export function slowStore(store: ObjectStore, turn: Turn): ObjectStore {
   return new SlowStore(store, turn);
 }
 
 class SlowStore extends PassThrough {
-  readonly #turn: (call: string, key: string) => Promise<void>;
+  readonly #turn: Turn;
 
-  constructor(inner: ObjectStore, turn: (call: string, key: string) => Promise<void>) {
+  constructor(inner: ObjectStore, turn: Turn) {
     super(inner);
     this.#turn = turn;
   }
 
-  override async put(key: string, body: ObjectBody, options?: StoreCallOptions): Promise<void> {
-    await this.#turn('put', key);
-    await this.inner.put(key, body, options);
+  override put(key: string, body: ObjectBody, options?: StoreCallOptions): Promise<void> {
+    return this.#slowly('put', key, () => this.inner.put(key, body, options));
   }
 
-  override async putIfAbsent(key: string, body: Uint8Array, options?: StoreCallOptions): Promise<boolean> {
-    await this.#turn('putIfAbsent', key);
-    return this.inner.putIfAbsent(key, body, options);
+  override putIfAbsent(key: string, body: Uint8Array, options?: StoreCallOptions): Promise<boolean> {
+    return this.#slowly('putIfAbsent', key, () => this.inner.putIfAbsent(key, body, options));
   }
 
   override async *get(key: string, range?: ByteRange, options?: StoreCallOptions): AsyncGenerator<Uint8Array> {
@@ -35,14 +36,12 @@ class SlowStore extends PassThrough {
     yield* this.inner.get(key, range, options);
   }
 
-  override async read(key: string, range?: ByteRange, options?: StoreCallOptions): Promise<Buffer> {
-    await this.#turn('read', key);
-    return this.inner.read(key, range, options);
+  override read(key: string, range?: ByteRange, options?: StoreCallOptions): Promise<Buffer> {
+    return this.#slowly('read', key, () => this.inner.read(key, range, options));
   }
 
-  override async stat(key: string, options?: StoreCallOptions): Promise<ObjectInfo | undefined> {
-    await this.#turn('stat', key);
-    return this.inner.stat(key, options);
+  override stat(key: string, options?: StoreCallOptions): Promise<ObjectInfo | undefined> {
+    return this.#slowly('stat', key, () => this.inner.stat(key, options));
   }
 
   override async *list(prefix: string, options?: StoreCallOptions): AsyncGenerator<ObjectInfo> {
@@ -50,8 +49,16 @@ class SlowStore extends PassThrough {
     yield* this.inner.list(prefix, options);
   }
 
-  override async delete(key: string, options?: StoreCallOptions): Promise<void> {
-    await this.#turn('delete', key);
-    await this.inner.delete(key, options);
+  override delete(key: string, options?: StoreCallOptions): Promise<void> {
+    return this.#slowly('delete', key, () => this.inner.delete(key, options));
+  }
+
+  async #slowly<T>(call: string, key: string, run: () => Promise<T>): Promise<T> {
+    await this.#turn(call, key);
+    try {
+      return await run();
+    } finally {
+      await this.#turn(`${call} answered`, key);
+    }
   }
 }

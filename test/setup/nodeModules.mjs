@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundledNode } from '../../server/bin/runWithNode.mjs';
 
 const readJson = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined);
 
@@ -16,8 +17,7 @@ const belongsHere = ({ os, cpu, libc }) =>
 function isUpToDate(root) {
   const wanted = readJson(join(root, 'package-lock.json'))?.packages;
   const installed = readJson(join(root, 'node_modules', '.package-lock.json'))?.packages;
-  const node = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-  if (installed === undefined || !existsSync(node)) return false;
+  if (installed === undefined || bundledNode(root) === undefined) return false;
   return Object.entries(wanted ?? {}).every(
     ([path, entry]) => path === '' || !belongsHere(entry) || installed[path]?.version === entry.version,
   );

@@ -390,7 +390,7 @@ export const errorTable = {
   'replication.role-lacks-replication': row(
     'replication',
     'The role has no REPLICATION attribute, which every physical backup needs.',
-    'As a superuser: ALTER ROLE … REPLICATION;',
+    'Let a superuser run: ALTER ROLE … REPLICATION.',
   ),
   'replication.no-walsender': row(
     'replication',
@@ -546,11 +546,21 @@ export const errorTable = {
   'restored-server.short': row(
     'restored-server',
     'The restored server ended its recovery before the position it had to reach.',
-    'Do not use this copy. Run `pointback verify INSTANCE BACKUP`, and read the copy\'s log in pointback/server.log.',
+    "Do not use this copy. Run `pointback verify INSTANCE BACKUP`, and read the copy's log in pointback/server.log.",
   ),
   'job.died': row(
     'job',
     'The process of a job ended before the job was done: it was killed, or the machine ran out of memory.',
     'Start it again: what it left unfinished is removed by the next run. The log says more.',
+  ),
+  'restored-server.failed': row(
+    'restored-server',
+    'A restored server did not start, or ended while it recovered.',
+    "Read the end of the server's log, correct what it names, and start it again; the restored files are complete.",
+  ),
+  'restored-server.not-stopped': row(
+    'restored-server',
+    'A restored server did not stop in time: sessions are still connected, or it writes a large checkpoint.',
+    'Wait, end its sessions, or stop it with `pg_ctl stop -m immediate`: a copy loses nothing by that.',
   ),
 } as const satisfies Record<string, ErrorRow>;

@@ -1,5 +1,5 @@
 import type { BackupRecord, BackupState, VerificationProblem } from '../repository/backupRecord.ts';
-import { formatAge, formatBytes, formatCount, printable } from './format.ts';
+import { formatAge, formatBytes, formatCount, printable } from '../api/format.ts';
 import type { Style } from './terminal.ts';
 
 const shownProblems = 20;
@@ -20,17 +20,9 @@ export function stateWord(state: BackupState, style: Style): string {
 
 /** A state with what it rests on: `consistent, verified 3 h ago`. */
 export function stateInWords(state: BackupState, stateAt: string | undefined, now: Date): string {
-  const ago = stateAt === undefined ? '' : ` ${agoOf(stateAt, now)}`;
-  switch (state) {
-    case 'broken':
-      return `broken${ago === '' ? '' : `, found${ago}`}`;
-    case 'proven':
-      return `proven, restored${ago}`;
-    case 'consistent':
-      return `consistent, verified${ago}`;
-    case 'unproven':
-      return 'unproven';
-  }
+  if (stateAt === undefined || state === 'unproven') return state;
+  const what = { broken: 'found', proven: 'restored', consistent: 'verified' };
+  return `${state}, ${what[state]} ${agoOf(stateAt, now)}`;
 }
 
 /** `3 h ago`, `now`. */

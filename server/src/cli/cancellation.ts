@@ -32,8 +32,9 @@ export function listenForCancellation(
       exitNow();
       return;
     }
-    announce();
+    // First, so that a prompt has closed its line before anything is written.
     controller.abort(new PointbackError('operation.cancelled', { message: 'The operation was cancelled.' }));
+    announce();
   };
   for (const ending of endings) source.on(ending, interrupt);
   return {

@@ -1,5 +1,5 @@
 import type { CheckReport, Finding, FindingSeverity, Fix } from '../api/check.ts';
-import { formatCount, printable } from './format.ts';
+import { formatCount, printable } from '../api/format.ts';
 import type { Style } from './terminal.ts';
 
 /**

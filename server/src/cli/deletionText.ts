@@ -1,6 +1,6 @@
 import type { DeletionPlan } from '../engine/delete/planDeletion.ts';
 import { agoOf, factLines, sizeText, stateInWords } from './backupText.ts';
-import { formatBytes, formatMoment, printable } from './format.ts';
+import { formatBytes, formatMoment, printable } from '../api/format.ts';
 
 /** What is lost, for a person, before anything is. */
 export function previewLines(plan: DeletionPlan, now: Date): string[] {

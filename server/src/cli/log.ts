@@ -1,5 +1,5 @@
 import type { Log, LogLevel } from '../engine/context.ts';
-import { printable } from './format.ts';
+import { printable } from '../api/format.ts';
 import type { MessageArea } from './progress/messageArea.ts';
 import type { Style } from './terminal.ts';
 

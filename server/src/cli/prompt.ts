@@ -38,7 +38,14 @@ export async function promptForLine(
   const onEnd = (): void => {
     answer.resolve(undefined);
   };
+  let isLineOpen = true;
+  const endLine = (): void => {
+    if (isLineOpen) output.write('\n');
+    isLineOpen = false;
+  };
   const onAbort = (): void => {
+    // At once: what is said about the cancellation must not follow the question on its line.
+    endLine();
     answer.reject(options.signal.reason as Error);
   };
   input.setRawMode?.(true);
@@ -52,7 +59,7 @@ export async function promptForLine(
     input.off('data', onData).off('end', onEnd);
     input.pause();
     input.setRawMode?.(false);
-    output.write('\n');
+    endLine();
   }
 }
 

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { PointbackError } from '../api/errors.ts';
-import { printable } from './format.ts';
+import { printable } from '../api/format.ts';
 import type { Style } from './terminal.ts';
 
 /** One JSON text on one or more lines; big integers become decimal texts, as everywhere outside the program. */

@@ -2,7 +2,7 @@ import type { RestorePlan, StartMethod } from '../engine/restore/restorePlan.ts'
 import type { RestoreOutcome } from '../engine/restore/runRestore.ts';
 import type { StartedCopy } from '../engine/restore/startCopy.ts';
 import { agoOf, factLines, stateInWords } from './backupText.ts';
-import { formatBytes, formatDuration, formatMoment, printable } from './format.ts';
+import { formatBytes, formatDuration, formatMoment, printable } from '../api/format.ts';
 import type { Style } from './terminal.ts';
 
 /** A restore plan for a person: what will happen, and what to know before saying yes. */

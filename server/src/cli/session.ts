@@ -49,7 +49,8 @@ async function instanceWords(
   word: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const { listBackups, listInstances } = await import('../repository/catalog.ts');
+  const { listBackups } = await import('../repository/catalog.ts');
+  const { listInstances } = await import('../repository/instances.ts');
   const { encodeInstanceName } = await import('../repository/layout.ts');
   const options = { signal, damaged: () => undefined };
   const names = (await listInstances(repository, options)).map(({ name }) => name);

@@ -19,22 +19,19 @@ export function readShape(text: string, shape: Shape, file: string): unknown {
   const errors: ParseError[] = [];
   const root = parseTree(content, errors, { allowTrailingComma: true, disallowComments: false });
   const [first] = errors;
-  if (first !== undefined) {
-    reader.fail(
-      first.offset,
-      `${syntaxProblem(first.error)}.`,
-      'Correct the JSON there; comments and trailing commas are allowed.',
-    );
+  if (root === undefined && content.trim() === '') reader.fail(0, 'the file is empty.', 'Write at least {} into it.');
+  if (first !== undefined || root === undefined) {
+    const problem = first === undefined ? 'nothing but comments' : wordsOf(first.error);
+    const remedy = 'Correct the JSON there; comments and trailing commas are allowed.';
+    reader.fail(first?.offset ?? 0, `the JSON is malformed (${problem}).`, remedy);
   }
-  if (root === undefined) reader.fail(0, 'the file is empty.', 'Write at least {} into it.');
   return reader.value(root, shape, []);
 }
 
-function syntaxProblem(error: ParseErrorCode): string {
-  const words = printParseErrorCode(error)
+function wordsOf(code: ParseErrorCode): string {
+  return printParseErrorCode(code)
     .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase();
-  return `the JSON is malformed (${words})`;
 }
 
 class ShapeReader {

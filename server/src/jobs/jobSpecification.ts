@@ -1,5 +1,5 @@
 import type { ConnectionProfile } from '../postgres/connectionProfile.ts';
-import type { BackupParameters } from '../engine/backup/runBackup.ts';
+import type { BackupParameters } from '../engine/backup/runningBackup.ts';
 import type { RestoreParameters } from '../engine/restore/planRestore.ts';
 
 /** A connection profile that can be written down: its secrets are asked for over IPC when they are needed. */
@@ -28,6 +28,6 @@ export type JobSpecification =
 
 /** The profile without its secrets. */
 export function withoutSecrets(profile: ConnectionProfile): WrittenProfile {
-  const { password: _password, sslKeyPassword: _sslKeyPassword, ...written } = profile;
+  const { password, sslKeyPassword, ...written } = profile;
   return written;
 }

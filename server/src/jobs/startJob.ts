@@ -27,7 +27,9 @@ export interface RunningJob {
 
 /** Where the process's entry lies: beside this file in the sources, beside the bundle in a build. */
 function jobEntry(): string {
-  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './jobProcess.ts' : './jobProcess.js', import.meta.url));
+  return fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? './jobProcess.ts' : './jobProcess.js', import.meta.url),
+  );
 }
 
 /**

@@ -150,9 +150,7 @@ class BaseBackupReceiver {
     const ended = this.#target === 'archive' ? this.#sink.endArchive() : undefined;
     this.#target = target;
     if (archive === undefined) return ended;
-    return ended === undefined
-      ? this.#sink.beginArchive(archive)
-      : ended.then(() => this.#sink.beginArchive(archive));
+    return ended === undefined ? this.#sink.beginArchive(archive) : ended.then(() => this.#sink.beginArchive(archive));
   }
 
   #commandComplete(tag: string): Promise<void> | undefined {

@@ -66,9 +66,9 @@ export class ReplicationConnection extends Session {
     try {
       await this.run(`CREATE_REPLICATION_SLOT ${name} TEMPORARY PHYSICAL RESERVE_WAL`);
     } catch (error) {
-      // 53400: all in use. 55000: max_replication_slots is 0 (wal_level=minimal would have allowed no walsender).
-      const state = sqlstateOf(error);
-      if (state !== '53400' && state !== '55000') throw error;
+      // 53400: all are in use. CheckSlotRequirements: max_replication_slots is 0.
+      const none = error instanceof PointbackError && error.details?.['routine'] === 'CheckSlotRequirements';
+      if (!none && sqlstateOf(error) !== '53400') throw error;
       throw new PointbackError('replication.no-slot', {
         message: 'The server has no replication slot left, which the backup needs to hold its WAL.',
         cause: error,

@@ -127,9 +127,14 @@ export async function* readIndexFiles(
   key: string,
   options: StoreCallOptions = {},
 ): AsyncGenerator<IndexFile, void, undefined> {
-  for await (const entry of entries(store, key, options)) {
-    if (entry.list === 'files') yield parsed(key, entry, parseFile);
+  const scan = startScan(key);
+  for await (const lines of indexLines(store, key, options)) {
+    for (const line of lines) {
+      const entry = scan.next(line).value;
+      if (entry?.list === 'files') yield parsed(key, entry, parseFile);
+    }
   }
+  scan.next(undefined);
 }
 
 /** The archives of a backup's index with their frames, which cover each archive without gap. Errors as `readIndexFiles`. */
@@ -138,49 +143,70 @@ export async function readIndexArchives(
   key: string,
   options: StoreCallOptions = {},
 ): Promise<IndexArchive[]> {
+  const scan = startScan(key);
   const archives: IndexArchive[] = [];
-  for await (const entry of entries(store, key, options)) {
-    if (entry.list === 'archives') archives.push(parsed(key, entry, parseArchive));
+  for await (const lines of indexLines(store, key, options)) {
+    for (const line of lines) {
+      const entry = scan.next(line).value;
+      if (entry?.list === 'archives') archives.push(parsed(key, entry, parseArchive));
+    }
   }
+  scan.next(undefined);
   return archives;
 }
 
-/** The entries of both lists; everything around them must be exactly what BackupIndexWriter writes there. */
-async function* entries(store: ObjectStore, key: string, options: StoreCallOptions): AsyncGenerator<Entry> {
-  const lines = readLines(store.get(key, undefined, options));
-  let number = 0;
-  const next = async (): Promise<string | undefined> => {
-    number += 1;
-    return (await lines.next()).value ?? undefined;
-  };
-  const unexpected = (line: string | undefined): Error =>
-    damaged(key, line === undefined ? 'it ends too early' : `its line ${number} is not what belongs there`);
+/** The lines of the index, several at a time. */
+async function* indexLines(store: ObjectStore, key: string, options: StoreCallOptions): AsyncGenerator<string[]> {
   try {
-    const first = await next();
-    const format = Number(/^\{"format":([0-9]{1,9}),$/.exec(first ?? '')?.[1]);
-    if (format > 1) throw newerFormat(key, format);
-    if (format !== 1) throw unexpected(first);
-    for (const list of ['files', 'archives'] as const) {
-      const opening = await next();
-      if (opening !== `"${list}":[`) throw unexpected(opening);
-      const end = list === 'files' ? '],' : ']}';
-      let previous = '';
-      for (let line = await next(); line !== end; line = await next()) {
-        // Entries are separated by commas, so only the one before the end has none.
-        if (line === undefined || (previous !== '' && !previous.endsWith(','))) throw unexpected(line);
-        if (previous !== '') yield { list, line: previous.slice(0, -1), number: number - 1 };
-        previous = line;
-      }
-      if (previous.endsWith(',')) throw unexpected(end);
-      if (previous !== '') yield { list, line: previous, number: number - 1 };
-    }
-    const rest = await next();
-    if (rest !== undefined) throw unexpected(rest);
+    yield* readLines(store.get(key, undefined, options));
   } catch (error) {
     throw error instanceof LineError ? damaged(key, error.message, error) : error;
-  } finally {
-    await lines.return();
   }
+}
+
+type Scan = Generator<Entry | undefined, undefined, string | undefined>;
+
+/** A scan that waits for the first line. */
+function startScan(key: string): Scan {
+  const scan = scanLines(key);
+  scan.next();
+  return scan;
+}
+
+/**
+ * Takes the lines one by one, undefined after the last, and gives the entries of both lists.
+ * Everything around them must be exactly what BackupIndexWriter writes there.
+ */
+function* scanLines(key: string): Scan {
+  let number = 0;
+  const unexpected = (line: string | undefined): Error =>
+    damaged(key, line === undefined ? 'it ends too early' : `its line ${number} is not what belongs there`);
+  const first = yield;
+  number += 1;
+  const format = Number(/^\{"format":([0-9]{1,9}),$/.exec(first ?? '')?.[1]);
+  if (format > 1) throw newerFormat(key, format);
+  if (format !== 1) throw unexpected(first);
+  for (const list of ['files', 'archives'] as const) {
+    const end = list === 'files' ? '],' : ']}';
+    const opening = yield;
+    number += 1;
+    if (opening !== `"${list}":[`) throw unexpected(opening);
+    let entry: Entry | undefined;
+    // Entries are separated by commas, so of the lines up to the end the last one has none.
+    let separated = true;
+    for (let line = yield; line !== end; line = yield entry) {
+      number += 1;
+      if (line === undefined || !separated) throw unexpected(line);
+      separated = line.endsWith(',');
+      entry = { list, line: separated ? line.slice(0, -1) : line, number };
+    }
+    number += 1;
+    if (separated && entry !== undefined) throw unexpected(end);
+  }
+  const rest = yield;
+  number += 1;
+  if (rest !== undefined) throw unexpected(rest);
+  return undefined;
 }
 
 function parsed<T>(key: string, { line, number }: Entry, parse: (value: unknown) => T): T {

@@ -8,10 +8,10 @@ export class LineError extends Error {
 }
 
 /**
- * The lines of a UTF-8 text, without their newline, in memory for one line. Throws LineError when the last line has no
+ * The lines of a UTF-8 text, without their newline, those of one piece at a time. Throws LineError when the last line has no
  * newline, when a line is longer than 256 MiB, or when bytes are no UTF-8.
  */
-export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<string[], void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const decode = (bytes: Uint8Array): string => {
     try {
@@ -23,14 +23,16 @@ export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenera
   let begun: Uint8Array[] = [];
   let begunBytes = 0;
   for await (const piece of source) {
+    const lines: string[] = [];
     let start = 0;
     for (let end = piece.indexOf(newline); end >= 0; end = piece.indexOf(newline, start)) {
       const rest = piece.subarray(start, end);
       start = end + 1;
-      yield decode(begun.length === 0 ? rest : Buffer.concat([...begun, rest]));
+      lines.push(decode(begun.length === 0 ? rest : Buffer.concat([...begun, rest])));
       begun = [];
       begunBytes = 0;
     }
+    if (lines.length > 0) yield lines;
     if (start === piece.length) continue;
     begun.push(piece.subarray(start));
     begunBytes += piece.length - start;

@@ -20,7 +20,12 @@ function content(length: number): Buffer {
   return buffer;
 }
 
-async function write(store: MemoryStore, method: CompressionMethod, tar: Buffer, pieceBytes: number): Promise<IndexArchive> {
+async function write(
+  store: MemoryStore,
+  method: CompressionMethod,
+  tar: Buffer,
+  pieceBytes: number,
+): Promise<IndexArchive> {
   const writer = new ArchiveWriter(store, key, { method }, signal);
   for (let offset = 0; offset < tar.length; offset += pieceBytes) {
     await writer.write(tar.subarray(offset, offset + pieceBytes));

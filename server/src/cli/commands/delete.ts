@@ -1,7 +1,7 @@
 import { PointbackError } from '../../api/errors.ts';
 import { defineCommand } from '../command.ts';
 import { deletionJson, previewLines } from '../deletionText.ts';
-import { formatBytes } from '../format.ts';
+import { formatBytes } from '../../api/format.ts';
 import { sessionInstance, sessionRepository } from '../session.ts';
 import type { Session } from '../session.ts';
 

@@ -2,9 +2,9 @@ import { isPointbackError } from '../../api/errors.ts';
 import type { PointbackError } from '../../api/errors.ts';
 import type { InstanceRecord } from '../../repository/backupRecord.ts';
 import type { CatalogEntry } from '../../repository/catalog.ts';
-import { sizeText, stateInWords } from '../backupText.ts';
+import { agoOf, sizeText } from '../backupText.ts';
 import { defineCommand } from '../command.ts';
-import { formatAge, formatBytes, formatCount, formatDuration, printable } from '../format.ts';
+import { formatAge, formatBytes, formatCount, formatDuration, printable } from '../../api/format.ts';
 import { sessionInstance, sessionRepository } from '../session.ts';
 import type { Session } from '../session.ts';
 import { shellWord } from '../shellWord.ts';
@@ -30,7 +30,8 @@ export const listCommand = defineCommand({
   examples: ['list', 'list shop', 'list --repository /mnt/backups --json'],
   run: async ({ words: [word] }, session) => {
     const repository = await sessionRepository(session, { create: false });
-    const { listBackups, listInstances, readInstance } = await import('../../repository/catalog.ts');
+    const { listBackups } = await import('../../repository/catalog.ts');
+    const { listInstances, readInstance } = await import('../../repository/instances.ts');
     const problems: PointbackError[] = [];
     const options = { signal: session.context.signal, damaged: (error: PointbackError) => problems.push(error) };
     const listed: ListedInstance[] = [];
@@ -100,10 +101,10 @@ function instanceLines(
     ...tableLines(
       [
         { title: 'ID' },
-        { title: 'TYPE' },
-        { title: 'AGE', align: 'right' },
-        { title: 'SIZE', align: 'right' },
-        { title: 'DURATION', align: 'right' },
+        { title: 'TYPE', rank: 2 },
+        { title: 'AGE', align: 'right', rank: 4 },
+        { title: 'SIZE', align: 'right', rank: 3 },
+        { title: 'DURATION', align: 'right', rank: 1 },
         { title: 'STATE' },
         { title: 'LABEL' },
       ],
@@ -125,8 +126,9 @@ function rowOf({ record, state, stateAt }: CatalogEntry, now: Date): string[] {
     record.type,
     formatAge(now.getTime() - Date.parse(record.finishedAt)),
     sizeText(record),
-    formatDuration(Date.parse(record.finishedAt) - Date.parse(record.startedAt)),
-    stateInWords(state, stateAt, now),
+    // A clock that was set back in between must not show a negative duration.
+    formatDuration(Math.max(0, Date.parse(record.finishedAt) - Date.parse(record.startedAt))),
+    stateAt === undefined ? state : `${state}, ${agoOf(stateAt, now)}`,
     record.label,
   ];
 }

@@ -1,7 +1,7 @@
 import type { VerifyOutcome } from '../../engine/verify/verifyBackup.ts';
 import { problemLines, stateWord } from '../backupText.ts';
 import { defineCommand } from '../command.ts';
-import { formatBytes, formatCount, formatDuration } from '../format.ts';
+import { formatBytes, formatCount, formatDuration } from '../../api/format.ts';
 import { sessionInstance, sessionRepository } from '../session.ts';
 import type { Style } from '../terminal.ts';
 

@@ -1,31 +1,33 @@
-import { formatBytes, formatRate, formatRunning, printable } from '../format.ts';
+import { formatBytes, formatRate, formatRunning, printable } from '../../api/format.ts';
 import { shortened, textWidth } from '../textWidth.ts';
 import type { ProgressSnapshot } from './progressState.ts';
 
-const fullBarWidth = 24;
-const leastBarWidth = 8;
+const gap = '  ';
+/** Columns a detail must get to be worth showing. */
+const leastDetail = 8;
 
 /**
  * One line for a terminal, never wider than `width`: phase, bar, percent, bytes, rate, rest and detail; what matters least
- * goes first where room is short. Without bytes, the phase and how long it has lasted: silence is no hang.
+ * goes first where room is short. The bar depends on the width alone, so that it does not jump. Without bytes, the phase and
+ * how long it has lasted: silence is no hang.
  */
 export function progressLine(snapshot: ProgressSnapshot, width: number): string {
   const { phase } = snapshot;
   const percent = percentOf(snapshot);
-  const parts = [percent === undefined ? undefined : `${String(percent).padStart(3)} %`, ...facts(snapshot)];
-  const known = parts.filter((part) => part !== undefined);
-  for (let count = known.length; count > 0; count -= 1) {
-    const line = [phase, ...known.slice(0, count)].join('  ');
-    const barRoom = percent === undefined ? 0 : Math.min(fullBarWidth, width - textWidth(line) - 2);
-    if (percent !== undefined && barRoom >= leastBarWidth) {
-      return [phase, bar(percent, barRoom), ...known.slice(0, count)].join('  ');
-    }
-    // With little room the facts go before the bar does, down to the percentage, which says more than a bar.
-    if (textWidth(line) <= width && (percent === undefined || count === 1)) return line;
-    // A detail too long for its line is worth its beginning.
-    if (percent === undefined && count === known.length && snapshot.detail !== undefined) return shortened(line, width);
+  const [firstFact, ...otherFacts] = facts(snapshot).filter((fact) => fact !== undefined);
+  const percentText = percent === undefined ? [] : [`${String(percent).padStart(3)} %`];
+  const drawn = percent === undefined || width < 40 ? [] : [bar(percent, Math.min(24, Math.floor(width / 5)))];
+  const heads = [[phase, ...drawn, ...percentText], [phase, ...percentText], [phase]].map((parts) => parts.join(gap));
+  const withFact = firstFact === undefined ? [] : heads.map((head) => head + gap + firstFact);
+  let line = [...withFact.slice(0, 1), ...heads].find((candidate) => textWidth(candidate) <= width);
+  if (line === undefined) return shortened(phase, width);
+  for (const fact of line === withFact[0] ? otherFacts : []) {
+    const room = width - textWidth(line) - gap.length;
+    if (textWidth(fact) > room && (fact !== otherFacts.at(-1) || snapshot.detail === undefined || room < leastDetail))
+      break;
+    line += gap + shortened(fact, room);
   }
-  return shortened(phase, width);
+  return line;
 }
 
 /** One line for a log: `receiving: 42 %, 1.46 GB of 3.50 GB, 112 MB/s, 18 s left, base.tar`. */

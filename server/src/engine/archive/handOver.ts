@@ -48,7 +48,7 @@ export class HandOver<T> implements AsyncIterable<T> {
         const item = this.#items[0];
         if (item !== undefined) {
           const value = await item;
-          this.#items.shift();
+          void this.#items.shift();
           this.#wakeProducer?.();
           this.#wakeProducer = undefined;
           yield value;

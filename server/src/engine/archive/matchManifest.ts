@@ -39,7 +39,7 @@ export async function* matchManifest(
     ]);
     seenDone = file === undefined;
     listedDone = entry === undefined;
-    if (file !== undefined && entry !== undefined && file.path === entry.path) {
+    if (file !== undefined && file.path === entry?.path) {
       yield* compare(file, entry);
       continue;
     }
@@ -56,7 +56,8 @@ export async function* matchManifest(
     if (entry !== undefined) {
       const counterpart = unmatchedSeen.get(entry.path);
       if (counterpart === undefined) {
-        if (unmatchedListed.has(entry.path)) yield problem('file-twice', entry.path, 'is in the manifest more than once');
+        if (unmatchedListed.has(entry.path))
+          yield problem('file-twice', entry.path, 'is in the manifest more than once');
         unmatchedListed.set(entry.path, entry);
       } else {
         unmatchedSeen.delete(entry.path);
@@ -64,8 +65,10 @@ export async function* matchManifest(
       }
     }
   }
-  for (const path of unmatchedListed.keys()) yield problem('file-missing', path, 'is in the manifest, but not in the backup');
-  for (const path of unmatchedSeen.keys()) yield problem('file-unlisted', path, 'is in the backup, but not in the manifest');
+  for (const path of unmatchedListed.keys())
+    yield problem('file-missing', path, 'is in the manifest, but not in the backup');
+  for (const path of unmatchedSeen.keys())
+    yield problem('file-unlisted', path, 'is in the backup, but not in the manifest');
 }
 
 async function nextOf<T>(source: AsyncIterator<T>): Promise<T | undefined> {

@@ -142,8 +142,7 @@ async function* againstIndex(reading: Reading, seen: AsyncIterable<FileDigest>):
     if (comparing && !reading.unreadable) {
       const { value } = await indexed.next();
       comparing =
-        value !== undefined &&
-        value.path === file.path &&
+        value?.path === file.path &&
         value.archive === file.archive &&
         value.offset === file.offset &&
         value.size === file.size &&

@@ -1,4 +1,5 @@
 import { PointbackError } from '../../api/errors.ts';
+import { formatBytes } from '../../api/format.ts';
 import type { BackupRecord, Compression } from '../../repository/backupRecord.ts';
 import { listBackups } from '../../repository/catalog.ts';
 import type { Repository } from '../../repository/repository.ts';
@@ -25,7 +26,7 @@ export async function requireSpace(
   const expected = Math.ceil(announcedBytes * (await expectedRatio(repository, instance, compression))) + reserveBytes;
   if (free >= expected) return;
   throw new PointbackError('backup.no-space', {
-    message: `The backup needs about ${megabytes(expected)} in ${repository.location}, where ${megabytes(free)} are free.`,
+    message: `The backup needs about ${formatBytes(expected)} in ${repository.location}, where ${formatBytes(free)} are free.`,
     details: { neededBytes: expected, freeBytes: free },
   });
 }
@@ -39,5 +40,3 @@ async function expectedRatio(repository: Repository, instance: string, compressi
 }
 
 const ratioOf = ({ storedBytes, tarBytes }: BackupRecord): number => storedBytes / tarBytes;
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1_000_000)} MB`;

@@ -1,59 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { PointbackError, toPointbackError } from '../../api/errors.ts';
-import { pointbackVersion } from '../../api/version.ts';
-import type { ChecksumAlgorithm } from '../../formats/checksum.ts';
-import { formatLsn } from '../../formats/lsn.ts';
-import { streamBaseBackup, type BaseBackupEnd, type BaseBackupStart } from '../../postgres/baseBackupStream.ts';
-import type { ConnectionProfile } from '../../postgres/connectionProfile.ts';
+import { toPointbackError } from '../../api/errors.ts';
+import { streamBaseBackup, type BaseBackupStart } from '../../postgres/baseBackupStream.ts';
 import { BackupIndexWriter } from '../../repository/backupIndex.ts';
-import type { BackupRecord, BackupState, Compression, VerificationProblem } from '../../repository/backupRecord.ts';
-import { addVerification, commitBackup } from '../../repository/catalog.ts';
 import { writeInstance } from '../../repository/instances.ts';
-import { backupId, configurationKey, indexKey, lockKey } from '../../repository/layout.ts';
-import { acquireLock, type Lock } from '../../repository/lock/exclusiveLock.ts';
+import { backupId, indexKey, lockKey } from '../../repository/layout.ts';
+import { acquireLock } from '../../repository/lock/exclusiveLock.ts';
 import { discardUnfinished, sweepUnfinished } from '../../repository/removal.ts';
-import type { Repository } from '../../repository/repository.ts';
 import { SmallFileWatcher, WalWatcher } from '../archive/watchWal.ts';
 import type { OperationContext } from '../context.ts';
 import { BackupSink } from './backupSink.ts';
-import { closeSource, openSource, type BackupSource } from './openSource.ts';
-import { checkReceipt, inspectedFiles, type Receipt } from './receipt.ts';
+import { commitReceived } from './commitReceived.ts';
+import { closeSource, openSource } from './openSource.ts';
+import { checkReceipt, inspectedFiles } from './receipt.ts';
 import { requireSpace } from './requireSpace.ts';
-import { gatherServerFacts, type ServerFacts } from './serverFacts.ts';
-
-/** What to back up, where to, and how. */
-export interface BackupParameters {
-  readonly repository: Repository;
-  readonly instance: string;
-  readonly profile: ConnectionProfile;
-  readonly label?: string;
-  readonly checkpoint: 'fast' | 'spread';
-  /** Kilobytes per second the server may send. */
-  readonly maxRateKb?: number;
-  readonly compression: Compression;
-  /** SHA256 unless said otherwise. */
-  readonly manifestChecksums?: ChecksumAlgorithm;
-}
-
-/** A backup that was taken. */
-export interface BackupOutcome {
-  readonly record: BackupRecord;
-  /** `broken` when the server found damaged pages while it sent them, else `unproven` until verified. */
-  readonly state: BackupState;
-  readonly problems: readonly VerificationProblem[];
-  readonly durationMs: number;
-}
-
-/** The parts of a running backup that its stages share. */
-interface RunningBackup {
-  readonly parameters: BackupParameters;
-  readonly context: OperationContext;
-  readonly source: BackupSource;
-  readonly lock: Lock;
-  readonly id: string;
-  readonly startedAt: Date;
-  readonly algorithm: ChecksumAlgorithm;
-}
+import type { BackupOutcome, BackupParameters, RunningBackup } from './runningBackup.ts';
+import { gatherServerFacts } from './serverFacts.ts';
 
 /**
  * Takes a full base backup over the streaming replication protocol into the repository, WAL included, every file checked
@@ -152,101 +113,19 @@ async function receiveAndCommit(running: RunningBackup): Promise<BackupOutcome> 
     await Promise.all([sink.finish(), indexStored]);
     const receipt = await checkReceipt(store, instance, id, source.systemIdentifier, small, wal);
     context.progress({ phase: 'finishing' });
-    return await commit(running, { start, end, receipt, facts, sink, wal });
+    return await commitReceived(running, { start, end, receipt, facts, sink, wal });
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error));
     index.fail(reason);
     await Promise.all([sink.abort(reason), indexStored.catch(() => undefined)]);
     // A fresh signal: what was cancelled must still be cleaned up.
     await discardUnfinished(repository, instance, id, new AbortController().signal).catch((cleaningUp: unknown) => {
-      context.log('warning', `what the failed backup left is removed by the next one: ${toPointbackError(cleaningUp).message}`);
+      context.log(
+        'warning',
+        `what the failed backup left is removed by the next one: ${toPointbackError(cleaningUp).message}`,
+      );
     });
     if (running.lock.signal.aborted) throw running.lock.signal.reason;
     throw error;
   }
-}
-
-/** What the stages before the commit have found. */
-interface Received {
-  readonly start: BaseBackupStart | undefined;
-  readonly end: BaseBackupEnd;
-  readonly receipt: Receipt;
-  readonly facts: ServerFacts;
-  readonly sink: BackupSink;
-  readonly wal: WalWatcher;
-}
-
-async function commit(running: RunningBackup, received: Received): Promise<BackupOutcome> {
-  const { parameters, context, source, lock, id, startedAt, algorithm } = running;
-  const { repository, instance, compression } = parameters;
-  const { start, end, receipt, facts, sink, wal } = received;
-  if (start === undefined) throw new PointbackError('protocol.broken', { message: 'The backup never said where it starts.' });
-  for (const { name, content } of facts.configurationFiles) {
-    if (content !== undefined) await repository.store.put(configurationKey(instance, id, name), content, context);
-  }
-  const finishedAt = new Date();
-  const problems = damageProblems(end);
-  if (problems.length > 0) {
-    // Before the commit record, so that the damaged backup is never seen as anything else.
-    await addVerification(repository, instance, id, {
-      format: 1,
-      at: finishedAt.toISOString(),
-      outcome: 'failed',
-      by: 'receipt',
-      writtenBy: pointbackVersion,
-      durationMs: finishedAt.getTime() - startedAt.getTime(),
-      files: receipt.fileCount,
-      bytes: sumOf(sink.archives, 'tarBytes'),
-      problems,
-      problemCount: problems.length,
-    });
-  }
-  const record: BackupRecord = {
-    format: 1,
-    id,
-    type: 'full',
-    method: 'streamed',
-    label: parameters.label ?? 'pointback',
-    writtenBy: pointbackVersion,
-    systemIdentifier: source.systemIdentifier.toString(),
-    serverVersion: source.serverVersion,
-    serverVersionNumber: source.serverVersionNumber,
-    from: receipt.label.from,
-    startLsn: formatLsn(start.startLsn),
-    startTimeline: start.startTimeline,
-    endLsn: formatLsn(end.endLsn),
-    endTimeline: end.endTimeline,
-    startedAt: startedAt.toISOString(),
-    finishedAt: finishedAt.toISOString(),
-    walSegmentSize: source.walSegmentSize,
-    walSegments: wal.segments,
-    dataDirectoryMode: source.dataDirectoryMode,
-    dataChecksums: source.dataChecksums,
-    compression,
-    manifestChecksums: algorithm,
-    archives: sink.archives,
-    fileCount: receipt.fileCount,
-    tarBytes: sumOf(sink.archives, 'tarBytes'),
-    storedBytes: sumOf(sink.archives, 'storedBytes') + sink.manifestBytes,
-    loginRole: facts.loginRole,
-    configurationFiles: facts.configurationFiles.map(({ name, serverPath, captured }) => ({ name, serverPath, captured })),
-  };
-  await lock.confirm();
-  context.signal.throwIfAborted();
-  await commitBackup(repository, instance, record);
-  return {
-    record,
-    state: problems.length > 0 ? 'broken' : 'unproven',
-    problems,
-    durationMs: finishedAt.getTime() - startedAt.getTime(),
-  };
-}
-
-function damageProblems({ checksumFailure, warnings }: BaseBackupEnd): VerificationProblem[] {
-  if (checksumFailure === undefined) return [];
-  return [...warnings, checksumFailure].map((message) => ({ code: 'page-checksum', subject: 'server', message }));
-}
-
-function sumOf<K extends 'tarBytes' | 'storedBytes'>(archives: BackupRecord['archives'], key: K): number {
-  return archives.reduce((sum, archive) => sum + archive[key], 0);
 }

@@ -34,7 +34,10 @@ export async function gatherServerFacts(profile: ConnectionProfile, context: Ope
     connection = await openSqlConnection(profile, context);
   } catch (error) {
     context.signal.throwIfAborted();
-    context.log('info', `no SQL connection, so configuration files outside the data directory are not captured: ${String(error)}`);
+    context.log(
+      'info',
+      `no SQL connection, so configuration files outside the data directory are not captured: ${String(error)}`,
+    );
     return unknown;
   }
   try {
@@ -63,7 +66,10 @@ async function outsideConfigurationFiles(
   const settings = new Map(rows.map(({ name, setting }) => [name, setting]));
   const dataDirectory = settings.get('data_directory');
   if (dataDirectory === undefined) {
-    context.log('info', 'the role may not see data_directory (pg_read_all_settings), so configuration files are not captured');
+    context.log(
+      'info',
+      'the role may not see data_directory (pg_read_all_settings), so configuration files are not captured',
+    );
     return [];
   }
   const files: OutsideConfigurationFile[] = [];
@@ -71,7 +77,8 @@ async function outsideConfigurationFiles(
     const serverPath = settings.get(setting);
     if (serverPath === undefined || serverPath.startsWith(`${dataDirectory}/`)) continue;
     const content = await readServerFile(connection, serverPath);
-    if (content === undefined) context.log('warning', `${serverPath} lies outside the data directory and may not be read`);
+    if (content === undefined)
+      context.log('warning', `${serverPath} lies outside the data directory and may not be read`);
     files.push({ name, serverPath, captured: content !== undefined, ...(content === undefined ? {} : { content }) });
   }
   return files;
@@ -80,7 +87,9 @@ async function outsideConfigurationFiles(
 /** Undefined when the role may not read it (superusers and members of pg_read_server_files may). */
 async function readServerFile(connection: SqlConnection, path: string): Promise<Buffer | undefined> {
   try {
-    const [row] = await connection.query<{ content: Buffer }>('SELECT pg_catalog.pg_read_binary_file($1) AS content', [path]);
+    const [row] = await connection.query<{ content: Buffer }>('SELECT pg_catalog.pg_read_binary_file($1) AS content', [
+      path,
+    ]);
     return row?.content;
   } catch {
     return undefined;

@@ -8,11 +8,12 @@ import {
   managedService,
   noReplicationSlot,
   noWalSender,
+  passwordOnlyFitsSql,
   poolerInBetween,
   roleLacksReplication,
   walLevelMinimal,
 } from './replicationFindings.ts';
-import { managedServiceOf, serverFindings } from './serverFindings.ts';
+import { isTooOld, managedServiceOf, serverFindings } from './serverFindings.ts';
 
 const weight = { error: 0, warning: 1, ok: 2, info: 3 } as const;
 
@@ -33,7 +34,7 @@ function replicationFindings(evidence: Evidence): Finding[] {
   const error = replication?.error;
   if (error === undefined) {
     const slots = noReplicationSlot(evidence);
-    if (slots.length > 0) return slots;
+    if (slots.length > 0 || isTooOld(evidence)) return slots;
     return [
       {
         code: 'replication.works',
@@ -75,7 +76,13 @@ const replicationProblems: Partial<Record<ErrorCode, Explanation>> = {
     evidence.sql.facts?.walLevel === 'minimal' ? walLevelMinimal() : noWalSender(evidence),
   ],
   'pooler.in-between': (evidence, error) => [poolerInBetween(evidence, error)],
+  'authentication.password': passwordProblem,
+  'authentication.password-missing': passwordProblem,
 };
+
+function passwordProblem(evidence: Evidence, error: PointbackError): Finding[] {
+  return [evidence.sql.facts === undefined ? problem(evidence, error, 'error') : passwordOnlyFitsSql(evidence, error)];
+}
 
 /** An SQL connection is not needed for a physical backup, so that its lack is worth less than an error. */
 function sqlFindings(evidence: Evidence): Finding[] {

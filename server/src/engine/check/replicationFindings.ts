@@ -14,7 +14,7 @@ export function roleLacksReplication({ profile }: Evidence): Finding {
   return {
     code: 'replication.role-lacks-replication',
     severity: 'error',
-    text: `The role "${profile.user}" lacks the REPLICATION attribute, which physical backups need. It gives no access to SQL data.`,
+    text: `The role "${profile.user}" lacks the REPLICATION attribute, which physical backups need. With it a role can copy the whole cluster, so take one made for backups.`,
     fix: [
       {
         kind: 'sql',
@@ -113,6 +113,40 @@ export function poolerInBetween({ sql, profile }: Evidence, error: PointbackErro
         kind: 'none',
         text: "Connect to the PostgreSQL server's own host and port, not the pooler's. Where that is impossible, take dumps: pointback dump.",
       },
+    ],
+  };
+}
+
+/**
+ * SQL got in and replication did not, with the same role: the line for replication asks for another kind of stored
+ * password, or the passfile has no line, or another one, for the database name `replication`.
+ */
+export function passwordOnlyFitsSql({ profile }: Evidence, error: PointbackError): Finding {
+  const passFileLine: Fix = {
+    kind: 'none',
+    text: `If the password comes from a passfile: its line for these connections has "replication" or * as its database: ${profile.host.replaceAll(':', '\\:')}:${profile.port}:replication:${profile.user}:PASSWORD`,
+  };
+  if (error.code === 'authentication.password-missing') {
+    return {
+      code: error.code,
+      severity: 'error',
+      text: `The server asks for the password of role "${profile.user}" on the replication connection, and none was found for it, though SQL got in.`,
+      fix: [passFileLine],
+    };
+  }
+  return {
+    code: error.code,
+    severity: 'error',
+    text:
+      `Role "${profile.user}" got in over SQL, but its password was refused on the replication connection. Either its ` +
+      'line of pg_hba.conf says scram-sha-256 while the password is stored as MD5, or another password was sent.',
+    fix: [
+      {
+        kind: 'sql',
+        text: `SET password_encryption = 'scram-sha-256'; ALTER ROLE ${sqlName(profile.user)} PASSWORD 'THE SAME OR ANOTHER';`,
+        where: 'As a superuser: it stores the password as scram-sha-256 wants it',
+      },
+      passFileLine,
     ],
   };
 }

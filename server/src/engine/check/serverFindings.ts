@@ -3,16 +3,21 @@ import type { Evidence } from './evidence.ts';
 import { sqlName } from './hbaLine.ts';
 import { managedServiceRoles } from './serverFacts.ts';
 
-export const oldestMajor = 13;
-export const newestMajor = 18;
+const oldestMajor = 13;
+const newestMajor = 18;
 
 /** What else is worth knowing about the server and the role, whether or not it can be backed up. */
 export function serverFindings(evidence: Evidence): Finding[] {
   return [...versionFindings(evidence), ...roleFindings(evidence), ...durabilityFindings(evidence)];
 }
 
+/** Whether the server is older than what can be backed up. */
+export function isTooOld(evidence: Evidence): boolean {
+  return (majorOf(evidence) ?? oldestMajor) < oldestMajor;
+}
+
 /** The major version, from whichever connection worked. */
-export function majorOf({ sql, replication }: Evidence): number | undefined {
+function majorOf({ sql, replication }: Evidence): number | undefined {
   const number = sql.facts?.versionNumber ?? replication?.versionNumber;
   return number === undefined ? undefined : Math.floor(number / 10000);
 }

@@ -27,7 +27,7 @@ export class CopyFiles {
     const first = await mkdir(path, { recursive: true, mode: this.#directoryMode });
     await this.#own(path);
     // Directories above, created on the way, must be passable for the owner too.
-    for (let at = path; first !== undefined && at !== first; ) {
+    for (let at = path; first !== undefined && at !== first;) {
       at = dirname(at);
       await this.#own(at);
     }
@@ -50,7 +50,7 @@ export class CopyFiles {
 
   /** Links every tablespace into pg_tblspc and writes the map the server reads at its first start. */
   async linkTablespaces(): Promise<void> {
-    const { tablespaces } = this.#plan;
+    const { tablespaces, backup } = this.#plan;
     if (tablespaces.length === 0) return;
     for (const { oid, to } of tablespaces) {
       const link = this.#place(`pg_tblspc/${oid}`);
@@ -58,7 +58,7 @@ export class CopyFiles {
       await symlink(to, link, 'junction');
     }
     const map = tablespaces.map(({ oid, to }) => ({ oid, location: filePathFromText(to) }));
-    await this.write('tablespace_map', formatTablespaceMap(map));
+    await this.write('tablespace_map', formatTablespaceMap(map, Math.floor(backup.serverVersionNumber / 10000)));
   }
 
   /** Configuration files that lay outside the data directory: as captured, without what points outside; else plain ones. */
@@ -67,7 +67,10 @@ export class CopyFiles {
     for (const { name, captured } of backup.configurationFiles) {
       if (!captured || (await exists(this.#place(name)))) continue;
       const content = await repository.store.read(configurationKey(instance, backup.id, name));
-      await this.write(name, name === 'postgresql.conf' ? neutralizeConfiguration(content.toString('latin1')) : content);
+      await this.write(
+        name,
+        name === 'postgresql.conf' ? neutralizeConfiguration(content.toString('latin1')) : content,
+      );
     }
     const plain = '# Written by Pointback, since the backup had no such file.\n';
     if (!(await exists(this.#place('postgresql.conf')))) await this.write('postgresql.conf', plain);

@@ -41,7 +41,10 @@ async function ownerNamed(name: string): Promise<FileOwner> {
     const [uid, gid] = await Promise.all([run('id', ['-u', '--', name]), run('id', ['-g', '--', name])]);
     return { uid: Number(uid.stdout), gid: Number(gid.stdout), name };
   } catch (error) {
-    throw new PointbackError('restore.owner-unknown', { message: `There is no user ${name} on this machine.`, cause: error });
+    throw new PointbackError('restore.owner-unknown', {
+      message: `There is no user ${name} on this machine.`,
+      cause: error,
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { PointbackError } from '../../api/errors.ts';
-import { displaySize } from '../displaySize.ts';
+import { formatBytes } from '../../api/format.ts';
 import { findBackup } from '../../repository/catalog.ts';
 import type { BackupRecord } from '../../repository/backupRecord.ts';
 import type { Repository } from '../../repository/repository.ts';
@@ -146,7 +146,7 @@ async function requireEmpty(directory: string): Promise<void> {
 function requireSpace({ tarBytes }: BackupRecord, directory: string, freeBytes: number): void {
   if (freeBytes >= tarBytes + reserveBytes) return;
   throw new PointbackError('restore.no-space', {
-    message: `The restore writes ${displaySize(tarBytes)}, but at ${directory} only ${displaySize(freeBytes)} are free.`,
+    message: `The restore writes ${formatBytes(tarBytes)}, but at ${directory} only ${formatBytes(freeBytes)} are free.`,
     details: { neededBytes: tarBytes + reserveBytes, freeBytes },
   });
 }

@@ -64,11 +64,12 @@ export function quarantineSettings(facts: QuarantineFacts): ReadonlyMap<string, 
     ['max_locks_per_transaction', String(control.maxLocksPerTransaction)],
     // All the WAL of the backup is in pg_wal; there is no other.
     ['restore_command', 'exit 1'],
-    ['recovery_target', 'immediate'],
+    // The server takes settings in this order and refuses to see two targets at any moment: first the others go.
     ['recovery_target_name', ''],
     ['recovery_target_time', ''],
     ['recovery_target_xid', ''],
     ['recovery_target_lsn', ''],
+    ['recovery_target', 'immediate'],
     ['recovery_target_timeline', 'current'],
     ['recovery_target_action', promote ? 'promote' : 'pause'],
   ]);

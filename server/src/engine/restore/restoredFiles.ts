@@ -1,7 +1,13 @@
 import { mkdirSync, chownSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { PointbackError } from '../../api/errors.ts';
-import { displayPath, filePathBytes, filePathFromText, isSafeRelativePath, type FilePath } from '../../formats/filePath.ts';
+import {
+  displayPath,
+  filePathBytes,
+  filePathFromText,
+  isSafeRelativePath,
+  type FilePath,
+} from '../../formats/filePath.ts';
 import type { TarEntry } from '../../formats/tar.ts';
 import type { ContentSink, MemberObserver } from '../archive/fileHasher.ts';
 import { RestoredFile, writeFailed } from './restoredFile.ts';

@@ -33,7 +33,11 @@ const mostProblemsKept = 1000;
 export async function verifyBackup(parameters: VerifyParameters, context: OperationContext): Promise<VerifyOutcome> {
   const { repository, instance } = parameters;
   const { record } = await findBackup(repository, instance, parameters.id);
-  const lock = await acquireSharedLock(repository.store, instance, { purpose: `verify ${record.id}`, backup: record.id, signal: context.signal });
+  const lock = await acquireSharedLock(repository.store, instance, {
+    purpose: `verify ${record.id}`,
+    backup: record.id,
+    signal: context.signal,
+  });
   try {
     const startedAt = Date.now();
     const problems: VerificationProblem[] = [];

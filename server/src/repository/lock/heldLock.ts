@@ -1,9 +1,8 @@
 import { PointbackError, isPointbackError } from '../../api/errors.ts';
-import type { ObjectStore } from '../store/objectStore.ts';
-import type { Clock, LockTimings } from './clock.ts';
 import { Moment } from './clock.ts';
 import type { LockHolder } from './holder.ts';
 import { holderBytes, seeHolder } from './holder.ts';
+import type { LockTools } from './tools.ts';
 
 /** A lock that is held. */
 export interface Lock {
@@ -13,13 +12,6 @@ export interface Lock {
   confirm(): Promise<void>;
   /** Gives the lock back, unless it is lost. Never throws: a lock that cannot be removed goes stale by itself. */
   release(): Promise<void>;
-}
-
-/** What a lock is kept with. */
-export interface LockTools {
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly timings: LockTimings;
 }
 
 /** Keeps a lock alive: rewrites it with a new beat, and gives it up when a beat came late or another's token is found. */

@@ -4,7 +4,7 @@ import { integer, object, oneOf, optional, text } from '../fields.ts';
 import { formatRecord } from '../records.ts';
 import type { ObjectStore } from '../store/objectStore.ts';
 import type { ProcessIdentity } from './processIdentity.ts';
-import { thisProcess } from './processIdentity.ts';
+import type { LockTools } from './tools.ts';
 
 /** A lock's content: who holds it. */
 export interface LockHolder extends ProcessIdentity {
@@ -45,13 +45,17 @@ const holderShape = object<LockHolder>({
 });
 
 /** A holder for this process with a token of its own. */
-export async function newHolder(purpose: string, wall: number, backup?: string): Promise<LockHolder> {
+export async function newHolder(
+  { clock, processes }: LockTools,
+  purpose: string,
+  backup?: string,
+): Promise<LockHolder> {
   return {
     format: 1,
     token: crypto.randomUUID(),
-    ...(await thisProcess()),
+    ...(await processes.self()),
     purpose,
-    since: new Date(wall).toISOString(),
+    since: new Date(clock.wall()).toISOString(),
     ...(backup === undefined ? {} : { backup }),
     beat: 0,
   };
@@ -78,6 +82,22 @@ export async function seeHolder(
   const fingerprint = createHash('sha256').update(bytes).digest('hex');
   const holder = parseHolder(bytes);
   return { token: holder?.token ?? `unreadable-${fingerprint.slice(0, 32)}`, fingerprint, holder };
+}
+
+/** Stores a lock. A call that failed may have stored it all the same; then it is removed, as nobody would ever beat it. */
+export async function storeOrRetract<T>(
+  store: ObjectStore,
+  key: string,
+  { token }: LockHolder,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const seen = await seeHolder(store, key, undefined).catch(() => undefined);
+    if (seen?.token === token) await store.delete(key).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** A lock that cannot be read is still a lock: it is respected until it is stale. */

@@ -12,8 +12,18 @@ export interface ProcessIdentity {
   readonly processStart?: string;
 }
 
-/** The identity of this process. */
-export async function thisProcess(): Promise<ProcessIdentity> {
+/** What locks know about processes; tests bring their own. */
+export interface Processes {
+  /** The identity of this process. */
+  self(): Promise<ProcessIdentity>;
+  /** Whether that process has certainly ended. False when it runs, and when that cannot be told from here. */
+  isCertainlyDead(owner: ProcessIdentity): Promise<boolean>;
+}
+
+/** The machine's processes. */
+export const systemProcesses: Processes = { self: thisProcess, isCertainlyDead };
+
+async function thisProcess(): Promise<ProcessIdentity> {
   const host = hostname();
   const { start } = await processStatus(process.pid);
   return {
@@ -24,9 +34,8 @@ export async function thisProcess(): Promise<ProcessIdentity> {
   };
 }
 
-/** Whether that process has certainly ended. False when it runs, and when that cannot be told from here. */
-export async function isCertainlyDead(owner: ProcessIdentity, self: ProcessIdentity): Promise<boolean> {
-  if (owner.origin !== self.origin) return false;
+async function isCertainlyDead(owner: ProcessIdentity): Promise<boolean> {
+  if (owner.origin !== (await originOf(hostname()))) return false;
   if (!isRunning(owner.pid)) return true;
   const { state, start } = await processStatus(owner.pid);
   // A killed process stays a zombie until its parent asks for it: for ever in a container without an init process.

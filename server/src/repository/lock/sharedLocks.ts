@@ -1,46 +1,43 @@
 import { sharedLockPrefix } from '../layout.ts';
 import type { ObjectStore } from '../store/objectStore.ts';
-import type { Clock, LockTimings } from './clock.ts';
-import { Moment, lockTimings, systemClock } from './clock.ts';
+import { Moment } from './clock.ts';
 import type { Lock } from './heldLock.ts';
 import { HeldLock } from './heldLock.ts';
 import type { LockHolder, SeenHolder } from './holder.ts';
-import { holderBytes, newHolder, seeHolder } from './holder.ts';
-import type { ProcessIdentity } from './processIdentity.ts';
-import { isCertainlyDead, thisProcess } from './processIdentity.ts';
+import { holderBytes, newHolder, seeHolder, storeOrRetract } from './holder.ts';
+import type { LockToolOptions, LockTools } from './tools.ts';
+import { lockTools } from './tools.ts';
 
 /** How a reader holds a lock. */
-export interface SharedLockOptions {
+export interface SharedLockOptions extends LockToolOptions {
   readonly purpose: string;
   readonly signal: AbortSignal;
   /** The one backup that is read; absent when it may be any. */
   readonly backup?: string;
-  readonly timings?: LockTimings;
-  readonly clock?: Clock;
 }
 
 /** How the readers are looked for. */
-export interface SharedLocksOptions {
+export interface SharedLocksOptions extends LockToolOptions {
   readonly signal: AbortSignal;
   /** Only readers of this backup, and those that may read any. */
   readonly backup?: string;
   /** Told of the readers of which nobody knows yet whether they live. */
   readonly waiting?: (readers: readonly (LockHolder | undefined)[]) => void;
-  readonly timings?: LockTimings;
-  readonly clock?: Clock;
 }
 
 /** Holds off deletion while somebody reads. Take it first, then look whether the backup exists. */
 export async function acquireSharedLock(
   store: ObjectStore,
   instance: string,
-  { purpose, signal, backup, timings = lockTimings, clock = systemClock }: SharedLockOptions,
+  options: SharedLockOptions,
 ): Promise<Lock> {
-  const holder = await newHolder(purpose, clock.wall(), backup);
+  const { purpose, signal, backup } = options;
+  const tools = lockTools(store, options);
+  const holder = await newHolder(tools, purpose, backup);
   const key = `${sharedLockPrefix(instance)}/${holder.token}.json`;
-  const written = new Moment(clock);
-  await store.putIfAbsent(key, holderBytes(holder), { signal });
-  return new HeldLock({ store, clock, timings }, key, holder, written);
+  const written = new Moment(tools.clock);
+  await storeOrRetract(store, key, holder, () => store.putIfAbsent(key, holderBytes(holder), { signal }));
+  return new HeldLock(tools, key, holder, written);
 }
 
 /**
@@ -50,9 +47,11 @@ export async function acquireSharedLock(
 export async function sharedLocks(
   store: ObjectStore,
   instance: string,
-  { signal, backup, waiting, timings = lockTimings, clock = systemClock }: SharedLocksOptions,
+  options: SharedLocksOptions,
 ): Promise<LockHolder[]> {
-  const self = await thisProcess();
+  const { signal, backup, waiting } = options;
+  const tools = lockTools(store, options);
+  const { clock, timings } = tools;
   const undecided = await seeReaders(store, instance, backup, signal);
   const living: LockHolder[] = [];
   const started = new Moment(clock);
@@ -60,7 +59,7 @@ export async function sharedLocks(
     for (const [key, before] of undecided) {
       const now = await seeHolder(store, key, signal);
       const changed = now !== undefined && now.fingerprint !== before.fingerprint;
-      const dead = await isDead(before, self);
+      const dead = await isDead(tools, before);
       if (now !== undefined && !changed && !dead && started.watched() < timings.staleMs) continue;
       undecided.delete(key);
       if (changed && now.holder !== undefined) living.push(now.holder);
@@ -79,10 +78,10 @@ export async function readersOf(
   backup: string,
   signal: AbortSignal,
 ): Promise<SeenHolder[]> {
-  const self = await thisProcess();
+  const tools = lockTools(store, {});
   const readers: SeenHolder[] = [];
   for (const seen of (await seeReaders(store, instance, backup, signal)).values()) {
-    if (!(await isDead(seen, self))) readers.push(seen);
+    if (!(await isDead(tools, seen))) readers.push(seen);
   }
   return readers;
 }
@@ -103,6 +102,6 @@ async function seeReaders(
   return readers;
 }
 
-async function isDead({ holder }: SeenHolder, self: ProcessIdentity): Promise<boolean> {
-  return holder !== undefined && (await isCertainlyDead(holder, self));
+async function isDead({ processes }: LockTools, { holder }: SeenHolder): Promise<boolean> {
+  return holder !== undefined && (await processes.isCertainlyDead(holder));
 }

@@ -1,9 +1,8 @@
 import { PointbackError } from '../../api/errors.ts';
-import type { LockTools } from './heldLock.ts';
 import { Moment } from './clock.ts';
 import type { LockHolder, SeenHolder } from './holder.ts';
-import { holderBytes, newHolder, seeHolder } from './holder.ts';
-import { isCertainlyDead } from './processIdentity.ts';
+import { holderBytes, newHolder, seeHolder, storeOrRetract } from './holder.ts';
+import type { LockTools } from './tools.ts';
 
 /** A lock and the claims on it: each claim is named after the token it wants to replace, the first after the lock's. */
 export interface Sighting {
@@ -28,12 +27,11 @@ const mostClaims = 16;
 export async function waitUntilStale(
   tools: LockTools,
   key: string,
-  self: LockHolder,
   options: WaitOptions,
 ): Promise<Sighting | undefined> {
-  const { clock, timings } = tools;
+  const { clock, timings, processes } = tools;
   const isStale = async (seen: SeenHolder, since: Moment): Promise<boolean> =>
-    since.watched() >= timings.staleMs || (seen.holder !== undefined && (await isCertainlyDead(seen.holder, self)));
+    since.watched() >= timings.staleMs || (seen.holder !== undefined && (await processes.isCertainlyDead(seen.holder)));
   let sighting = await look(tools, key, options.signal);
   const firstSeen = new Moment(clock);
   let tailSeen = firstSeen;
@@ -66,22 +64,19 @@ export async function takeOver(
 ): Promise<boolean> {
   const { store, clock, timings } = tools;
   const claimed = new Moment(clock);
-  const claim = await newHolder(mine.purpose, clock.wall());
+  const claim = await newHolder(tools, mine.purpose);
   const replaced = (stale.claims.at(-1) ?? stale.lock).token;
   if (!(await store.putIfAbsent(claimKey(key, replaced), holderBytes(claim), { signal }))) return false;
-  let done = false;
   try {
     const now = await look(tools, key, signal);
     const unchanged = now?.lock.fingerprint === stale.lock.fingerprint && now.claims.at(-1)?.token === claim.token;
     if (!unchanged || claimed.passed() > timings.lateMs) return false;
-    await store.put(key, holderBytes(mine), { signal });
-    done = true;
-    return (await seeHolder(store, key, signal))?.token === mine.token;
+    await storeOrRetract(store, key, mine, () => store.put(key, holderBytes(mine), { signal }));
+    for (const { token } of [stale.lock, ...stale.claims])
+      await store.delete(claimKey(key, token)).catch(() => undefined);
+    return (await seeHolder(store, key, undefined))?.token === mine.token;
   } finally {
-    // Our claim last of all: as long as it is there nobody else starts on this lock.
-    if (done)
-      for (const { token } of [stale.lock, ...stale.claims.slice(0, -1)]) await store.delete(claimKey(key, token));
-    await store.delete(claimKey(key, replaced));
+    await store.delete(claimKey(key, replaced)).catch(() => undefined);
   }
 }
 

@@ -4,6 +4,7 @@ const byteUnits = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const;
 
 /** Bytes in decimal units with three digits: `512 bytes`, `1.46 GB`, `146 MB`. */
 export function formatBytes(bytes: number): string {
+  if (bytes === 1) return '1 byte';
   let value = bytes;
   for (const unit of byteUnits) {
     const digits = unit === 'bytes' ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;

@@ -1,0 +1,106 @@
+import { PointbackError } from '../../api/errors.ts';
+import { pointbackVersion } from '../../api/version.ts';
+import { formatLsn } from '../../formats/lsn.ts';
+import type { BaseBackupEnd, BaseBackupStart } from '../../postgres/baseBackupStream.ts';
+import type { BackupRecord, VerificationProblem } from '../../repository/backupRecord.ts';
+import { addVerification, commitBackup } from '../../repository/catalog.ts';
+import { configurationKey } from '../../repository/layout.ts';
+import type { WalWatcher } from '../archive/watchWal.ts';
+import type { BackupSink } from './backupSink.ts';
+import type { Receipt } from './receipt.ts';
+import type { BackupOutcome, RunningBackup } from './runningBackup.ts';
+import type { ServerFacts } from './serverFacts.ts';
+
+/** What the stages before the commit have found. */
+export interface ReceivedBackup {
+  readonly start: BaseBackupStart | undefined;
+  readonly end: BaseBackupEnd;
+  readonly receipt: Receipt;
+  readonly facts: ServerFacts;
+  readonly sink: BackupSink;
+  readonly wal: WalWatcher;
+}
+
+/**
+ * Makes a completely received and checked backup exist: captured configuration, what the server said about damage, and last
+ * the commit record. Throws `lock.lost` and the store's errors.
+ */
+export async function commitReceived(running: RunningBackup, received: ReceivedBackup): Promise<BackupOutcome> {
+  const { parameters, context, source, lock, id, startedAt, algorithm } = running;
+  const { repository, instance, compression } = parameters;
+  const { start, end, receipt, facts, sink, wal } = received;
+  if (start === undefined)
+    throw new PointbackError('protocol.broken', { message: 'The backup never said where it starts.' });
+  for (const { name, content } of facts.configurationFiles) {
+    if (content !== undefined) await repository.store.put(configurationKey(instance, id, name), content, context);
+  }
+  const finishedAt = new Date();
+  const problems = damageProblems(end);
+  if (problems.length > 0) {
+    // Before the commit record, so that the damaged backup is never seen as anything else.
+    await addVerification(repository, instance, id, {
+      format: 1,
+      at: finishedAt.toISOString(),
+      outcome: 'failed',
+      by: 'receipt',
+      writtenBy: pointbackVersion,
+      durationMs: finishedAt.getTime() - startedAt.getTime(),
+      files: receipt.fileCount,
+      bytes: sumOf(sink.archives, 'tarBytes'),
+      problems,
+      problemCount: problems.length,
+    });
+  }
+  const record: BackupRecord = {
+    format: 1,
+    id,
+    type: 'full',
+    method: 'streamed',
+    label: parameters.label ?? 'pointback',
+    writtenBy: pointbackVersion,
+    systemIdentifier: source.systemIdentifier.toString(),
+    serverVersion: source.serverVersion,
+    serverVersionNumber: source.serverVersionNumber,
+    from: receipt.label.from,
+    startLsn: formatLsn(start.startLsn),
+    startTimeline: start.startTimeline,
+    endLsn: formatLsn(end.endLsn),
+    endTimeline: end.endTimeline,
+    startedAt: startedAt.toISOString(),
+    finishedAt: finishedAt.toISOString(),
+    walSegmentSize: source.walSegmentSize,
+    walSegments: wal.segments,
+    dataDirectoryMode: source.dataDirectoryMode,
+    dataChecksums: source.dataChecksums,
+    compression,
+    manifestChecksums: algorithm,
+    archives: sink.archives,
+    fileCount: receipt.fileCount,
+    tarBytes: sumOf(sink.archives, 'tarBytes'),
+    storedBytes: sumOf(sink.archives, 'storedBytes') + sink.manifestBytes,
+    loginRole: facts.loginRole,
+    configurationFiles: facts.configurationFiles.map(({ name, serverPath, captured }) => ({
+      name,
+      serverPath,
+      captured,
+    })),
+  };
+  await lock.confirm();
+  context.signal.throwIfAborted();
+  await commitBackup(repository, instance, record);
+  return {
+    record,
+    state: problems.length > 0 ? 'broken' : 'unproven',
+    problems,
+    durationMs: finishedAt.getTime() - startedAt.getTime(),
+  };
+}
+
+function damageProblems({ checksumFailure, warnings }: BaseBackupEnd): VerificationProblem[] {
+  if (checksumFailure === undefined) return [];
+  return [...warnings, checksumFailure].map((message) => ({ code: 'page-checksum', subject: 'server', message }));
+}
+
+function sumOf(archives: BackupRecord['archives'], key: 'tarBytes' | 'storedBytes'): number {
+  return archives.reduce((sum, archive) => sum + archive[key], 0);
+}
