@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PointbackError } from '../api/errors.ts';
 import { isPostmasterOf, isProcessRunning, readPostmasterPid } from './postmasterPid.ts';
-import { explainStartFailure, lastWords } from './startFailure.ts';
+import { inspectServerBinaries } from './serverBinaries.ts';
+import { explainStartFailure, lastWords, wrongVersion } from './startFailure.ts';
+import type { StartFailure } from './startFailure.ts';
 
 /** How a data directory is started. */
 export interface PostmasterStart {
@@ -27,11 +29,9 @@ export interface PostmasterStart {
   readonly timeoutMs: number;
 }
 
-/** A server that takes connections. */
+/** A server that takes connections: read-only ones while its recovery goes on. */
 export interface RunningPostmaster {
   readonly pid: number;
-  /** `standby`: it takes read-only connections while recovery goes on. */
-  readonly status: 'ready' | 'standby';
 }
 
 /** How a server ends, as `pg_ctl stop --mode`. */
@@ -51,24 +51,37 @@ const logTailBytes = 64 * 1024;
 /** Variables a server may want; no others: its environment can be read for as long as it runs, passwords in it too. */
 const passedVariables = ['PATH', 'HOME', 'TZ', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'SystemRoot', 'TEMP', 'TMP'];
 
+async function pause(signal: AbortSignal): Promise<void> {
+  // What the signal was fired with says why; delay's own AbortError does not.
+  await delay(pollMs, undefined, { signal }).catch(() => {
+    signal.throwIfAborted();
+  });
+}
+
 function serverEnvironment(): NodeJS.ProcessEnv {
   const passed = passedVariables.map((name) => [name, process.env[name]] as const);
   // What it says before it knows its settings must be understood here too.
   return { ...Object.fromEntries(passed.filter(([, value]) => value !== undefined)), LC_ALL: 'C' };
 }
 
-function failed(start: PostmasterStart, log: string, otherwise: string): PointbackError {
-  const explained = explainStartFailure(log);
+async function failed(start: PostmasterStart, log: string, otherwise: string): Promise<PointbackError> {
+  const explained = (await explainVersions(start)) ?? explainStartFailure(log);
   const words = lastWords(log);
   const message = `The server in ${start.dataDirectory} did not start: ${explained?.message ?? otherwise}.`;
-  return new PointbackError(
-    explained?.cause === 'target-not-reached' ? 'restored-server.short' : 'restored-server.failed',
-    {
-      message: words.length === 0 ? message : `${message} Its last words:\n${words.join('\n')}`,
-      remedy: explained?.remedy ?? `Read ${start.logFile}, correct what it names, and start the server again.`,
-      details: { cause: explained?.cause ?? 'unknown', logFile: start.logFile, port: start.port },
-    },
-  );
+  const code = explained?.cause === 'target-not-reached' ? 'restored-server.short' : 'restored-server.failed';
+  return new PointbackError(code, {
+    message: words.length === 0 ? message : `${message} Its last words:\n${words.join('\n')}`,
+    remedy: explained?.remedy ?? `Read ${start.logFile}, correct what it names, and start the server again.`,
+    details: { cause: explained?.cause ?? 'unknown', logFile: start.logFile, port: start.port },
+  });
+}
+
+/** Programs of another version complain about the first setting they do not know, not about the version. */
+async function explainVersions({ dataDirectory, binaries }: PostmasterStart): Promise<StartFailure | undefined> {
+  const dataVersion = (await readFile(join(dataDirectory, 'PG_VERSION'), 'utf8').catch(() => '')).trim();
+  const programs = await inspectServerBinaries(binaries);
+  if (dataVersion === '' || programs === undefined || String(programs.major) === dataVersion) return undefined;
+  return wrongVersion(dataVersion, programs.version);
 }
 
 function launch(start: PostmasterStart, log: FileHandle): ChildProcess {
@@ -125,12 +138,11 @@ async function untilItTakesConnections(
   const deadline = performance.now() + timeoutMs;
   while (child.exitCode === null && child.signalCode === null) {
     const file = await readPostmasterPid(dataDirectory);
-    // The file may still be that of a server that was killed, or be another running server's.
-    if (file?.pid === child.pid && (file?.status === 'ready' || file?.status === 'standby')) {
-      return { pid: file.pid, status: file.status };
-    }
+    // The file may still be that of a server that was killed, or be another running server's. `standby` is no word for
+    // a standby that takes connections: it means recovery without any (hot_standby = off).
+    if (file?.pid === child.pid && file?.status === 'ready') return { pid: file.pid };
     if (performance.now() > deadline) return 'too late';
-    await delay(pollMs, undefined, { signal });
+    await pause(signal);
   }
   return 'ended';
 }
@@ -159,14 +171,14 @@ export async function startPostmaster(start: PostmasterStart): Promise<RunningPo
       throw error;
     }
     if (result instanceof Error)
-      throw failed(start, '', `${start.binaries} has no program that can run: ${result.message}`);
+      throw await failed(start, '', `${start.binaries} has no program that can run: ${result.message}`);
     if (result === 'too late') await abandon(child);
     if (typeof result === 'object') {
       child.unref();
       return result;
     }
     const otherwise = result === 'ended' ? 'its process ended' : `it took longer than ${start.timeoutMs / 1000} s`;
-    throw failed(start, await readLog(log, logStart), otherwise);
+    throw await failed(start, await readLog(log, logStart), otherwise);
   } finally {
     await log.close();
   }
@@ -209,7 +221,7 @@ export async function stopPostmaster(
         message: `The server in ${dataDirectory} (process ${file.pid}) still runs ${timeoutMs / 1000} s after it was asked to stop.`,
       });
     }
-    await delay(pollMs, undefined, { signal });
+    await pause(signal);
   }
   return true;
 }

@@ -47,8 +47,11 @@ export function usualDirectories(major: number, platform: NodeJS.Platform): stri
   ];
 }
 
-/** Asks a `postgres` program for its version; undefined when it is none, or cannot run here. */
-async function probe(directory: string, platform: NodeJS.Platform): Promise<ServerBinaries | undefined> {
+/** Asks the `postgres` program of a directory for its version; undefined when there is none that can run here. */
+export async function inspectServerBinaries(
+  directory: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<ServerBinaries | undefined> {
   const program = platform === 'win32' ? win32.join(directory, 'postgres.exe') : posix.join(directory, 'postgres');
   try {
     await access(program, constants.X_OK);
@@ -83,7 +86,7 @@ export async function findServerBinaries(
   search: BinarySearch = {},
 ): Promise<ServerBinaries | undefined> {
   for (const directory of new Set(candidates([major], search))) {
-    const found = await probe(directory, search.platform ?? process.platform);
+    const found = await inspectServerBinaries(directory, search.platform);
     if (found?.major === major) return found;
   }
   return undefined;
@@ -93,7 +96,7 @@ export async function findServerBinaries(
 export async function allServerBinaries(search: BinarySearch = {}): Promise<ServerBinaries[]> {
   const found = new Map<string, ServerBinaries>();
   for (const directory of new Set(candidates(majorsInUsualPlaces, search))) {
-    const binaries = await probe(directory, search.platform ?? process.platform);
+    const binaries = await inspectServerBinaries(directory, search.platform);
     if (binaries === undefined) continue;
     const place = await realpath(directory);
     if (!found.has(place)) found.set(place, binaries);

@@ -16,6 +16,15 @@ interface KnownCause {
 
 const first = (match: RegExpExecArray): string => match[1] ?? '';
 
+/** The failure of programs of one version on data of another. They may well trip over a newer version's settings first. */
+export function wrongVersion(dataVersion: string, programVersion: string): StartFailure {
+  return {
+    cause: 'wrong-version',
+    message: `its data is of PostgreSQL ${dataVersion}, these programs are of ${programVersion}`,
+    remedy: `Start it with the programs of PostgreSQL ${dataVersion}.`,
+  };
+}
+
 /**
  * The causes that have a remedy of their own, by what the server writes with `lc_messages = C`; the first that matches
  * counts. The texts are those of PostgreSQL 13 to 18 (postmaster.c, miscinit.c, pqcomm.c, pg_shmem.c, guc.c, xlog.c).
@@ -43,8 +52,8 @@ const knownCauses: readonly KnownCause[] = [
   {
     cause: 'wrong-version',
     pattern: /initialized by PostgreSQL version ([^\s,]+), which is not compatible with this version (\S+?)\.?(?:\s|$)/,
-    message: (match) => `its data is of PostgreSQL ${first(match)}, these programs are of ${match[2] ?? ''}`,
-    remedy: (match) => `Start it with the programs of PostgreSQL ${first(match)}.`,
+    message: (match) => wrongVersion(first(match), match[2] ?? '').message,
+    remedy: (match) => wrongVersion(first(match), match[2] ?? '').remedy,
   },
   {
     cause: 'directory-permissions',
@@ -77,7 +86,9 @@ const knownCauses: readonly KnownCause[] = [
   },
   {
     cause: 'parameters-too-low',
-    pattern: /(\w+) = (\d+) is a lower setting than on the primary server, where its value was (\d+)/,
+    // 13 has it in one sentence: … than on the master server (its value was 100).
+    pattern:
+      /(\w+) = (\d+) is a lower setting than on the (?:primary server, where|master server \() ?its value was (\d+)/,
     message: (match) => `${first(match)} is ${match[2] ?? ''}, less than the ${match[3] ?? ''} of the original server`,
     remedy: (match) => `Set ${first(match)} to at least ${match[3] ?? ''}.`,
   },

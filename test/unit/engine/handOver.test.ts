@@ -12,13 +12,13 @@ describe('HandOver', () => {
   it('keeps the order of promises that settle in another', async () => {
     const handOver = new HandOver<number>(10);
     let resolveFirst: (value: number) => void = () => undefined;
-    handOver.push(
+    void handOver.push(
       new Promise((resolve) => {
         resolveFirst = resolve;
       }),
     );
-    handOver.push(Promise.resolve(2));
-    handOver.push(3);
+    void handOver.push(Promise.resolve(2));
+    void handOver.push(3);
     handOver.end();
     const collected = collect(handOver);
     resolveFirst(1);
@@ -43,8 +43,8 @@ describe('HandOver', () => {
 
   it('fails the consumer with the rejection of a promise, in its turn', async () => {
     const handOver = new HandOver<number>(10);
-    handOver.push(1);
-    handOver.push(Promise.reject(new Error('compression failed')));
+    void handOver.push(1);
+    void handOver.push(Promise.reject(new Error('compression failed')));
     const consumer = handOver[Symbol.asyncIterator]();
     assert.deepEqual(await consumer.next(), { value: 1, done: false });
     await assert.rejects(consumer.next(), /compression failed/);

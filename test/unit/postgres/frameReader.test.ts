@@ -67,8 +67,8 @@ describe('FrameReader', () => {
     for (let cut = 0; cut <= stream.length; cut += 1) {
       const recorder = new Recorder();
       const reader = new FrameReader(recorder);
-      reader.push(Buffer.from(stream.subarray(0, cut)));
-      reader.push(Buffer.from(stream.subarray(cut)));
+      void reader.push(Buffer.from(stream.subarray(0, cut)));
+      void reader.push(Buffer.from(stream.subarray(cut)));
       assert.deepEqual(recorder.transcript, expected, `cut at ${cut}`);
     }
   });
@@ -76,7 +76,7 @@ describe('FrameReader', () => {
   it('finds the same messages in single bytes', () => {
     const recorder = new Recorder();
     const reader = new FrameReader(recorder);
-    for (const byte of stream) reader.push(Buffer.from([byte]));
+    for (const byte of stream) void reader.push(Buffer.from([byte]));
     assert.deepEqual(recorder.transcript, expected);
   });
 
@@ -109,8 +109,8 @@ describe('FrameReader', () => {
         return undefined;
       },
     });
-    reader.push(chunk.subarray(0, 50_000));
-    reader.push(chunk.subarray(50_000));
+    void reader.push(chunk.subarray(0, 50_000));
+    void reader.push(chunk.subarray(50_000));
     assert.deepEqual(
       pieces.map((piece) => [piece.buffer === chunk.buffer, piece.length]),
       [

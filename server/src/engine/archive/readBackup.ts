@@ -8,6 +8,7 @@ import type { BackupRecord, VerificationProblem } from '../../repository/backupR
 import { dataKey, indexKey, manifestKey } from '../../repository/layout.ts';
 import type { ObjectStore } from '../../repository/store/objectStore.ts';
 import { readArchive } from './archiveReader.ts';
+import { describeAffectedFiles } from './affectedFiles.ts';
 import { FileHasher, type FileDigest, type MemberObserver } from './fileHasher.ts';
 import { HandOver } from './handOver.ts';
 import { matchManifest } from './matchManifest.ts';
@@ -108,7 +109,7 @@ async function pumpArchives(reading: Reading, signal: AbortSignal): Promise<void
     } catch (error) {
       signal.throwIfAborted();
       reading.unreadable = true;
-      found(damageProblem(error, 'archive-damaged', archive.name));
+      found(await archiveProblem(reading, archive, error));
     }
   }
 }
@@ -176,6 +177,22 @@ const damageCodes = new Set([
   'store.missing',
   'store.out-of-range',
 ]);
+
+/** The problem of an archive that cannot be read on, with the files a damaged frame costs. */
+async function archiveProblem(
+  { parameters, archives }: Reading,
+  archive: IndexArchive,
+  error: unknown,
+): Promise<VerificationProblem> {
+  const problem = damageProblem(error, 'archive-damaged', archive.name);
+  const frame = isPointbackError(error, 'backup.damaged')
+    ? archive.frames[Number(error.details?.['frame'])]
+    : undefined;
+  if (frame === undefined) return problem;
+  const { store, instance, record } = parameters;
+  const files = await describeAffectedFiles(store, indexKey(instance, record.id), archives.indexOf(archive), frame);
+  return { ...problem, message: `${problem.message} ${files}` };
+}
 
 /** The problem an error tells of; rethrows the error when it says nothing about the backup. */
 function damageProblem(error: unknown, code: string, subject: string): VerificationProblem {

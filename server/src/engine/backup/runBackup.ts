@@ -7,6 +7,7 @@ import { backupId, indexKey, lockKey } from '../../repository/layout.ts';
 import { acquireLock } from '../../repository/lock/exclusiveLock.ts';
 import { discardUnfinished, sweepUnfinished } from '../../repository/removal.ts';
 import { SmallFileWatcher, WalWatcher } from '../archive/watchWal.ts';
+import { explainConnectFailure } from '../check/checkInstance.ts';
 import type { OperationContext } from '../context.ts';
 import { BackupSink } from './backupSink.ts';
 import { commitReceived } from './commitReceived.ts';
@@ -28,7 +29,11 @@ import { gatherServerFacts } from './serverFacts.ts';
 export async function runBackup(parameters: BackupParameters, context: OperationContext): Promise<BackupOutcome> {
   const { repository, instance, profile } = parameters;
   const startedAt = new Date();
-  const source = await openSource(profile, `pointback_${randomBytes(8).toString('hex')}`, context);
+  const slotName = `pointback_${randomBytes(8).toString('hex')}`;
+  const source = await openSource(profile, slotName, context).catch(async (error: unknown) => {
+    context.signal.throwIfAborted();
+    throw await explainConnectFailure(error, profile, context);
+  });
   try {
     await writeInstance(repository, instance, {
       format: 1,

@@ -4,6 +4,7 @@ import { addVerification, findBackup } from '../../repository/catalog.ts';
 import { acquireSharedLock } from '../../repository/lock/sharedLocks.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { OperationContext } from '../context.ts';
+import { checkObjects } from './checkObjects.ts';
 import { FileCounter } from '../archive/watchWal.ts';
 import { readBackup } from '../archive/readBackup.ts';
 
@@ -47,6 +48,7 @@ export async function verifyBackup(parameters: VerifyParameters, context: Operat
       if (problems.length < mostProblemsKept) problems.push(problem);
     };
     const signal = AbortSignal.any([context.signal, lock.signal]);
+    for await (const problem of checkObjects(repository.store, instance, record, { signal })) found(problem);
     const counter = new FileCounter();
     await readBackup(
       {

@@ -1,0 +1,39 @@
+import type { BackupRecord, VerificationProblem } from '../../repository/backupRecord.ts';
+import { dataKey, manifestKey } from '../../repository/layout.ts';
+import type { ObjectStore, StoreCallOptions } from '../../repository/store/objectStore.ts';
+
+/**
+ * Holds the objects under a backup's `data/` against its record: all there, of the recorded sizes, and nothing else, since
+ * the tools that read that folder as it is refuse strangers in it.
+ */
+export async function* checkObjects(
+  store: ObjectStore,
+  instance: string,
+  { id, archives }: BackupRecord,
+  options: StoreCallOptions,
+): AsyncGenerator<VerificationProblem, void> {
+  const manifest = manifestKey(instance, id);
+  const folder = manifest.slice(0, manifest.lastIndexOf('/'));
+  const sizes = new Map<string, number | undefined>(
+    archives.map(({ name, storedBytes }) => [dataKey(instance, id, name), storedBytes]),
+  );
+  sizes.set(manifest, undefined);
+  for await (const { key, size } of store.list(folder, options)) {
+    const name = key.slice(folder.length + 1);
+    const recorded = sizes.get(key);
+    if (!sizes.has(key)) {
+      yield { code: 'object-unknown', subject: name, message: `${name} does not belong to the backup.` };
+    } else if (recorded !== undefined && recorded !== size) {
+      yield {
+        code: 'archive-damaged',
+        subject: name,
+        message: `${name} has ${size} bytes, ${recorded} were written.`,
+      };
+    }
+    sizes.delete(key);
+  }
+  for (const key of sizes.keys()) {
+    const name = key.slice(folder.length + 1);
+    yield { code: 'archive-missing', subject: name, message: `${name} is not in the repository any more.` };
+  }
+}
