@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { PointbackError } from '../../api/errors.ts';
+import { readPostmasterPid } from '../../postgres/postmasterPid.ts';
 import type { OperationContext } from '../context.ts';
 import { copyFolder, quarantineHbaFile, quarantineIdentFile } from './layoutOfCopy.ts';
 import type { RestorePlan, StartMethod } from './restorePlan.ts';
@@ -74,7 +74,7 @@ export async function startContainer(
   }
   await untilTrue(
     async () => {
-      if (await acceptsConnections(plan.targetDirectory)) return true;
+      if ((await readPostmasterPid(plan.targetDirectory))?.status === 'ready') return true;
       const running = await call(['inspect', '--format', '{{.State.Running}}', name]);
       if (running.trim() === 'true') return false;
       throw failed(await call(['logs', '--tail', '20', name]).catch(() => 'It left no log.'));
@@ -83,14 +83,6 @@ export async function startContainer(
     signal,
   );
   return [program, ...first, 'rm', '--force', name].join(' ');
-}
-
-const statusLine = 7;
-
-/** What postmaster.pid says in its last line once the server is ready, or ready for reading (miscadmin.h, PM_STATUS_*). */
-async function acceptsConnections(dataDirectory: string): Promise<boolean> {
-  const text = await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '');
-  return ['ready', 'standby'].includes(text.split('\n')[statusLine]?.trim() ?? '');
 }
 
 function failed(words: string, cause?: unknown): PointbackError {
