@@ -88,7 +88,8 @@ test('a server leads a process group of its own, so that Ctrl-C at the terminal 
 test('a server in recovery that takes no connections is waited for until it does', async () => {
   await using data = await freshDataDirectory(18);
   const go = join(data.home, 'go');
-  await data.configure(`hot_standby = off\nrestore_command = 'while ! test -e ${go}; do sleep 0.1; done; exit 1'`);
+  const hold = `while grep -q standby postmaster.pid && ! test -e ${go}; do sleep 0.1; done; exit 1`;
+  await data.configure(`hot_standby = off\nrestore_command = '${hold}'`);
   await writeFile(join(data.path, 'recovery.signal'), '');
   const start = await startOf(data);
   let isStarted = false;

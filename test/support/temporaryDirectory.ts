@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endWithProcess } from './endWithProcess.ts';
 import { signalIfAlive } from './processes.ts';
-import { testRoot } from './testRoot.ts';
+import { runRoot } from './testRoot.ts';
 import { unprivilegedUser } from './unprivileged.ts';
 
 /** A directory that is gone when its scope ends: `await using directory = await temporaryDirectory();` */
@@ -21,12 +21,6 @@ const removal = { recursive: true, force: true, maxRetries: 5, retryDelay: 50 } 
 
 const keepsDirectories = (): boolean => process.env['POINTBACK_TEST_KEEP'] !== undefined;
 
-async function runDirectory(): Promise<string> {
-  const directory = join(await testRoot(), 'run');
-  await mkdir(directory, { recursive: true, mode: 0o755 });
-  return directory;
-}
-
 /**
  * Makes an empty directory that the account of PostgreSQL's processes can enter (every folder above it included). It is
  * removed with its scope, unless POINTBACK_TEST_KEEP is set.
@@ -37,7 +31,7 @@ export async function temporaryDirectory(
   name = 'test',
   options: TemporaryDirectoryOptions = {},
 ): Promise<TemporaryDirectory> {
-  const path = await mkdtemp(join(await runDirectory(), `${name}.${process.pid}.`));
+  const path = await mkdtemp(join(await runRoot(), `${name}.${process.pid}.`));
   await chmod(path, 0o755);
   const user = unprivilegedUser();
   if (options.forServer === true && user !== undefined) await chown(path, user.uid, user.gid);
@@ -55,7 +49,7 @@ export async function temporaryDirectory(
 
 /** The directories of test processes that were killed before they could remove them. */
 export async function abandonedDirectories(): Promise<string[]> {
-  const directory = await runDirectory();
+  const directory = await runRoot();
   const names = await readdir(directory);
   return names
     .filter((name) => {

@@ -3,12 +3,13 @@ import { PointbackError } from '../api/errors.ts';
 
 /**
  * The user's words for what ended a base backup: the server's error, or its silence when there is none. Told apart by
- * SQLSTATE, never by text, since servers speak many languages.
+ * SQLSTATE, never by text, since servers speak many languages. `socketError` is what broke the connection without a word.
  */
-export function baseBackupError(error: DatabaseError | undefined): PointbackError {
+export function baseBackupError(error: DatabaseError | undefined, socketError?: unknown): PointbackError {
   if (error === undefined) {
     return new PointbackError('backup.connection-lost', {
       message: 'The connection to the server ended before the backup was complete.',
+      cause: socketError,
     });
   }
   const said = `The server said: ${error.message}${error.detail === undefined ? '' : ` (${error.detail})`}`;
@@ -17,7 +18,8 @@ export function baseBackupError(error: DatabaseError | undefined): PointbackErro
     case '57P02':
     case '57P03':
       return new PointbackError('backup.server-shutdown', {
-        message: `The server was shut down during the backup. ${said}`,
+        // PostgreSQL has one SQLSTATE for a shutdown and for pg_terminate_backend.
+        message: `The server was shut down during the backup, or somebody ended its session. ${said}`,
         cause: error,
       });
     case '57014':

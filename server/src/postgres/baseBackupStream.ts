@@ -1,5 +1,5 @@
 import type { Client, DatabaseError } from 'pg';
-import { PointbackError } from '../api/errors.ts';
+import { isPointbackError, PointbackError } from '../api/errors.ts';
 import { parseLsn, type Lsn } from '../formats/lsn.ts';
 import { parseCommandTag, parseDataRow, parseServerMessage, type RowField } from './backendMessages.ts';
 import { baseBackupCommand, type BaseBackupOptions } from './baseBackupCommand.ts';
@@ -206,7 +206,7 @@ export async function streamBaseBackup(
   const ended = await exchangeRaw(client, command, receiver, signal).catch((error: unknown) => {
     signal.throwIfAborted();
     if (receiver.error !== undefined) throw baseBackupError(receiver.error);
-    throw error;
+    throw isPointbackError(error, 'connection.lost') ? baseBackupError(undefined, error.cause) : error;
   });
   const { error, end, complete, warnings } = receiver;
   if (error !== undefined) {

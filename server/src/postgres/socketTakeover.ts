@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'pg';
+import { PointbackError } from '../api/errors.ts';
 import { encodeQuery, encodeTerminate } from './backendMessages.ts';
 import { sendCancelRequest } from './cancelRequest.ts';
 import { FrameReader, type FrameHandler } from './frameReader.ts';
@@ -21,7 +22,8 @@ export type ExchangeEnd = 'ready' | 'closed';
  * parser, whose CopyData chunks are views of a buffer it reuses and know no back-pressure. While a promise of the
  * handler is pending the socket is paused. The connection is spent afterwards: it is ended, or destroyed on failure.
  *
- * Rejects with what the handler threw, the socket's error, or the signal's reason; the server is then asked to cancel.
+ * Rejects with what the handler threw, `connection.lost` for an error of the socket, or the signal's reason; the server is
+ * then asked to cancel.
  */
 export function exchangeRaw(
   client: Client,
@@ -93,7 +95,9 @@ export function exchangeRaw(
         stream = (client as unknown as ClientInternals).connection.stream;
         stream.removeAllListeners('data');
         stream.on('data', onData);
-        stream.once('error', fail);
+        stream.once('error', (error) => {
+          fail(new PointbackError('connection.lost', { message: 'The connection to the server broke.', cause: error }));
+        });
         stream.once('close', () => {
           // After an abort the cancel request is awaited first; `onAbort` rejects.
           if (signal.aborted) return;

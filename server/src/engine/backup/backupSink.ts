@@ -15,6 +15,8 @@ import type { OperationContext } from '../context.ts';
 /** PostgreSQL before 15 leaves the end of an archive to its client: two zero blocks (ustar). */
 const tarTerminator = Buffer.alloc(1024);
 const manifestPiecesAhead = 64;
+/** Between two reports of progress: often enough for a slow server to be seen at work. */
+const reportMs = 200;
 
 /** What the sink needs to know. */
 export interface BackupSinkParameters {
@@ -43,6 +45,7 @@ export class BackupSink implements BaseBackupSink {
   #manifestStored: Promise<void> | undefined;
   #estimatedBytes = 0;
   #doneBytes = 0;
+  #reportedAt = 0;
   manifestBytes = 0;
 
   constructor(parameters: BackupSinkParameters, context: OperationContext) {
@@ -86,8 +89,7 @@ export class BackupSink implements BaseBackupSink {
     this.#tar?.push(piece);
     this.#doneBytes += piece.length;
     const wait = this.#writer?.write(piece);
-    // Reporting only when a frame was handed over keeps this path free of a clock.
-    if (wait !== undefined) this.#report();
+    if (performance.now() - this.#reportedAt >= reportMs) this.#report();
     return wait;
   }
 
@@ -149,6 +151,7 @@ export class BackupSink implements BaseBackupSink {
   }
 
   #report(): void {
+    this.#reportedAt = performance.now();
     this.#context.progress({
       phase: 'receiving',
       doneBytes: this.#doneBytes,

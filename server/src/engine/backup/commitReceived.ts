@@ -9,14 +9,14 @@ import type { WalWatcher } from '../archive/watchWal.ts';
 import type { BackupSink } from './backupSink.ts';
 import type { Receipt } from './receipt.ts';
 import type { BackupOutcome, RunningBackup } from './runningBackup.ts';
-import type { ServerFacts } from './serverFacts.ts';
+import type { SqlFacts } from './sqlFacts.ts';
 
 /** What the stages before the commit have found. */
 export interface ReceivedBackup {
   readonly start: BaseBackupStart | undefined;
   readonly end: BaseBackupEnd;
   readonly receipt: Receipt;
-  readonly facts: ServerFacts;
+  readonly facts: SqlFacts;
   readonly sink: BackupSink;
   readonly wal: WalWatcher;
 }

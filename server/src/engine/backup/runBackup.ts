@@ -15,7 +15,7 @@ import { closeSource, openSource } from './openSource.ts';
 import { checkReceipt, inspectedFiles } from './receipt.ts';
 import { requireSpace } from './requireSpace.ts';
 import type { BackupOutcome, BackupParameters, RunningBackup } from './runningBackup.ts';
-import { gatherServerFacts } from './serverFacts.ts';
+import { gatherSqlFacts } from './sqlFacts.ts';
 
 /**
  * Takes a full base backup over the streaming replication protocol into the repository, WAL included, every file checked
@@ -71,7 +71,7 @@ async function receiveAndCommit(running: RunningBackup): Promise<BackupOutcome> 
   const { parameters, context, source, id, algorithm } = running;
   const { repository, instance, compression } = parameters;
   const { store } = repository;
-  const facts = await gatherServerFacts(parameters.profile, context);
+  const facts = await gatherSqlFacts(parameters.profile, context);
   const index = new BackupIndexWriter();
   const small = new SmallFileWatcher(Object.values(inspectedFiles));
   const wal = new WalWatcher({

@@ -58,11 +58,13 @@ export async function startCopy(plan: RestorePlan, start: StartPlan, context: Op
     timeoutMs: startTimeoutMs,
     ...(plan.owner === undefined ? {} : { owner: plan.owner }),
   });
+  // pg_ctl refuses to run as root.
+  const asOwner = plan.owner === undefined ? '' : `runuser -u ${plan.owner.name} -- `;
   const reachedLsn = await confirmRecovery(plan, start, context);
   return {
     ...common,
     reachedLsn,
-    stopCommand: `${join(start.method.directory, 'pg_ctl')} stop -D ${targetDirectory}`,
+    stopCommand: `${asOwner}${join(start.method.directory, 'pg_ctl')} stop -D ${targetDirectory}`,
     durationMs: Date.now() - startedAt,
   };
 }

@@ -227,10 +227,20 @@ test('a damaged switch record is no switch', () => {
     assert.equal(validUpTo(switchedAt(5 * PAGE + 4000, record)), 6 * PAGE, `byte ${byte}`);
     assert.equal(validUpTo(switchedAt(6 * PAGE - 16, record)), 7 * PAGE, `byte ${byte} of a split record`);
   }
-  const otherRecord = switchRecord();
-  otherRecord[16] = 0x50;
-  otherRecord.writeUInt32LE(crc32c(otherRecord.subarray(0, 20)), 20);
-  assert.equal(validUpTo(switchedAt(5 * PAGE + 4000, otherRecord)), 6 * PAGE);
+});
+
+test('another kind of record before zeros is no switch, though its CRC fits', () => {
+  const kinds: ((record: Buffer) => unknown)[] = [
+    (record) => (record[16] = 0x50),
+    (record) => (record[17] = 10),
+    (record) => record.writeUInt32LE(26, 0),
+  ];
+  for (const change of kinds) {
+    const record = switchRecord();
+    change(record);
+    record.writeUInt32LE(crc32c(record.subarray(0, 20)), 20);
+    assert.equal(validUpTo(switchedAt(5 * PAGE + 4000, record)), 6 * PAGE);
+  }
 });
 
 test('something after the zeros of a switch ends the WAL there', () => {

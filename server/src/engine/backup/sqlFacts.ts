@@ -10,7 +10,7 @@ export interface OutsideConfigurationFile extends ConfigurationFileRecord {
 }
 
 /** What only SQL can tell about the server; nice to have in a backup, not needed for it. */
-export interface ServerFacts {
+export interface SqlFacts {
   readonly loginRole: string;
   readonly configurationFiles: readonly OutsideConfigurationFile[];
 }
@@ -27,8 +27,8 @@ const fileSettings = [
  * lie outside the data directory (Debian keeps them in /etc). A role that may not connect or read them still gets its
  * backup; what is missing is logged.
  */
-export async function gatherServerFacts(profile: ConnectionProfile, context: OperationContext): Promise<ServerFacts> {
-  const unknown: ServerFacts = { loginRole: profile.user, configurationFiles: [] };
+export async function gatherSqlFacts(profile: ConnectionProfile, context: OperationContext): Promise<SqlFacts> {
+  const unknown: SqlFacts = { loginRole: profile.user, configurationFiles: [] };
   let connection: SqlConnection;
   try {
     connection = await openSqlConnection(profile, context);

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { neutralizeConfiguration, preloadLibrariesOf } from '../../../server/src/engine/restore/configurationText.ts';
+
+describe('neutralizeConfiguration', () => {
+  it('comments out what leads to the original, and nothing else', () => {
+    const lines = [
+      "data_directory = '/var/lib/postgresql/15/main'",
+      "  hba_file='/etc/postgresql/15/main/pg_hba.conf'",
+      "\tident_file '/etc/postgresql/15/main/pg_ident.conf'",
+      "external_pid_file = '/var/run/postgresql/15-main.pid'",
+      "include_dir = 'conf.d'",
+      "include_if_exists 'x.conf'",
+      "include 'y.conf'",
+      "# data_directory = 'commented already'",
+      'max_connections = 100',
+      "data_directory_mode_of_mine = 'not ours'",
+      '',
+    ];
+    const neutral = neutralizeConfiguration(lines.join('\n')).split('\n');
+    assert.equal(neutral.length, lines.length);
+    for (const [index, line] of lines.entries()) {
+      const expected = index < 7 ? `#(Pointback: outside this directory) ${line}` : line;
+      assert.equal(neutral[index], expected);
+    }
+  });
+});
+
+describe('preloadLibrariesOf', () => {
+  for (const [text, libraries] of [
+    ['', []],
+    ["shared_preload_libraries = ''", []],
+    ["shared_preload_libraries = 'pg_cron, pg_stat_statements'", ['pg_cron', 'pg_stat_statements']],
+    ["shared_preload_libraries = 'one'\nSHARED_PRELOAD_LIBRARIES 'two'", ['two']],
+    ['shared_preload_libraries = pg_cron', ['pg_cron']],
+    [`shared_preload_libraries = '"odd name",$libdir/x'`, ['odd name', '$libdir/x']],
+    ["# shared_preload_libraries = 'commented'", []],
+  ] as const) {
+    it(`finds ${JSON.stringify(libraries)} in ${JSON.stringify(text)}`, () => {
+      assert.deepEqual(preloadLibrariesOf(text), libraries);
+    });
+  }
+});
