@@ -20,6 +20,7 @@ for (const major of [13, 18]) {
       await scene[Symbol.asyncDispose]();
     });
     afterEach(async () => {
+      if (scene.server.pid === undefined) await scene.server.start();
       await scene.assertWorks();
     });
 
@@ -67,19 +68,16 @@ for (const major of [13, 18]) {
       const shutDown = whileReceiving(() => scene.server.stop('fast'));
       const error = await scene.assertFails('backup.server-shutdown', shutDown);
       assert.match(error.remedy, /Nothing was kept.*start the backup again/i);
-      await scene.server.start();
     });
 
     it('by an immediate shutdown of the server', async () => {
       const shutDown = whileReceiving(() => scene.server.stop('immediate'));
       await scene.assertFails(['backup.server-shutdown', 'backup.connection-lost'], shutDown);
-      await scene.server.start();
     });
 
     it('by a power cut of the server', async () => {
       const powerCut = whileReceiving(() => scene.server.kill());
       await scene.assertFails('backup.connection-lost', powerCut);
-      await scene.server.start();
     });
 
     it('by pg_terminate_backend', async () => {

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { access, chmod, cp, readFile, readdir, rm, symlink } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { promisify } from 'node:util';
+import { findServerBinaries, inspectServerBinaries } from '../../server/src/postgres/serverBinaries.ts';
 import { cachedDirectory } from './cachedDirectory.ts';
 
 /** The majors that every engine test may count on: the oldest, the newest, and those between that differ. */
@@ -16,8 +15,11 @@ export interface TestBinaries {
   readonly major: number;
   /** As the package or the program says: 18.4.0-beta.17, 15.18. */
   readonly version: string;
-  /** `debian` has all client tools, lz4 and zstd; `npm` has initdb, pg_ctl and postgres, without lz4 and zstd. */
-  readonly source: 'npm' | 'debian';
+  /**
+   * `debian` has all client tools, lz4 and zstd; `npm` has initdb, pg_ctl and postgres, without lz4 and zstd; `system` is
+   * what else was found on this machine.
+   */
+  readonly source: 'npm' | 'debian' | 'system';
 }
 
 const debianBin = (major: number): string => `/usr/lib/postgresql/${major}/bin`;
@@ -30,10 +32,14 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 async function debianBinaries(major: number): Promise<TestBinaries | undefined> {
-  const bin = debianBin(major);
-  if (!(await isExecutable(join(bin, 'postgres'))) || !(await isExecutable(join(bin, 'initdb')))) return undefined;
-  const { stdout } = await promisify(execFile)(join(bin, 'postgres'), ['--version']);
-  return { bin, major, version: /\d+[.\w]*/.exec(stdout)?.[0] ?? String(major), source: 'debian' };
+  const found = await inspectServerBinaries(debianBin(major));
+  if (found === undefined || !(await isExecutable(join(found.directory, 'initdb')))) return undefined;
+  return { bin: found.directory, major, version: found.version, source: 'debian' };
+}
+
+async function systemBinaries(major: number): Promise<TestBinaries | undefined> {
+  const found = await findServerBinaries(major);
+  return found === undefined ? undefined : { bin: found.directory, major, version: found.version, source: 'system' };
 }
 
 /** Fills `copy` from the package: npm can pack neither symbolic links nor, everywhere, the executable bit. */
@@ -73,8 +79,7 @@ async function npmBinaries(major: number): Promise<TestBinaries | undefined> {
 
 /**
  * The server binaries of a major version: Debian's for 15, which has the client tools, else the npm package, else
- * whatever Debian package of that major there is. Undefined when the machine has none (another platform than Linux on
- * x64).
+ * whatever this machine has. Undefined when it has none.
  *
  * @param source takes only that one, for tests that want lz4 and zstd, or a server without them.
  */
@@ -82,9 +87,10 @@ export async function serverBinaries(
   major: number,
   source?: TestBinaries['source'],
 ): Promise<TestBinaries | undefined> {
-  const order = source !== undefined ? [source] : major === 15 ? ['debian', 'npm'] : ['npm', 'debian'];
-  for (const one of order) {
-    const found = await (one === 'npm' ? npmBinaries(major) : debianBinaries(major));
+  const finders = { npm: npmBinaries, debian: debianBinaries, system: systemBinaries };
+  const usualOrder = major === 15 ? (['debian', 'npm', 'system'] as const) : (['npm', 'debian', 'system'] as const);
+  for (const one of source === undefined ? usualOrder : [source]) {
+    const found = await finders[one](major);
     if (found !== undefined) return found;
   }
   return undefined;

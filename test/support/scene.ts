@@ -157,7 +157,7 @@ export function assertCode(error: PointbackError, codes: ErrorCode | readonly Er
     wanted.includes(error.code),
     `${error.code}, not ${wanted.join(' or ')}: ${error.stack ?? ''}\n${String(error.cause)}`,
   );
-  assert.match(error.message, /^\S.{15,}[.)]$/s);
+  assert.match(error.message, /^\S.{15,}$/s);
   assert.match(error.remedy, /.{15,}/s);
   assert.doesNotMatch(JSON.stringify(error), /\bpw\b|\[object|undefined/);
 }

@@ -1,34 +1,14 @@
 import { createHash } from 'node:crypto';
 import { PointbackError } from '../api/errors.ts';
-import type { ChecksumAlgorithm } from './checksum.ts';
-import type { FilePath } from './filePath.ts';
-import type { Lsn } from './lsn.ts';
 import {
   parseChecksumLine,
   parseFileLine,
   parseSystemIdentifierLine,
   parseVersionLine,
   parseWalRangeLine,
+  type ManifestFile,
+  type ManifestWalRange,
 } from './manifestLines.ts';
-
-/** A file of the backup, as the manifest describes it. */
-export interface ManifestFile {
-  /** Relative to the data directory. Not checked for `..`: see `isSafeRelativePath`. */
-  readonly path: FilePath;
-  readonly size: number;
-  /** As in the manifest, for example `2026-11-22 11:00:52 GMT`. */
-  readonly lastModified: string;
-  readonly algorithm: ChecksumAlgorithm | 'NONE';
-  /** Lowercase hexadecimal, empty for `NONE`. */
-  readonly checksum: string;
-}
-
-/** WAL the backup needs to become consistent. */
-export interface ManifestWalRange {
-  readonly timeline: number;
-  readonly start: Lsn;
-  readonly end: Lsn;
-}
 
 /** What a manifest says beyond its files. */
 export interface ManifestSummary {

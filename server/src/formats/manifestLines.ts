@@ -1,13 +1,31 @@
-import type { ManifestFile, ManifestWalRange } from './backupManifest.ts';
-import { checksumDigits, isChecksumAlgorithm } from './checksum.ts';
+import { checksumDigits, isChecksumAlgorithm, type ChecksumAlgorithm } from './checksum.ts';
 import type { FilePath } from './filePath.ts';
-import { parseLsn } from './lsn.ts';
+import { parseLsn, type Lsn } from './lsn.ts';
 
 /*
  * The lines of a backup manifest, each a latin1 string of its bytes without the line feed, exactly as
  * src/backend/backup/backup_manifest.c and src/bin/pg_combinebackup/write_manifest.c write them. Regular expressions
  * rather than a JSON parser: fixed key order, every byte accounted for, no duplicate keys, no number rounded.
  */
+
+/** A file of the backup, as the manifest describes it. */
+export interface ManifestFile {
+  /** Relative to the data directory. Not checked for `..`: see `isSafeRelativePath`. */
+  readonly path: FilePath;
+  readonly size: number;
+  /** As in the manifest, for example `2026-11-22 11:00:52 GMT`. */
+  readonly lastModified: string;
+  readonly algorithm: ChecksumAlgorithm | 'NONE';
+  /** Lowercase hexadecimal, empty for `NONE`. */
+  readonly checksum: string;
+}
+
+/** WAL the backup needs to become consistent. */
+export interface ManifestWalRange {
+  readonly timeline: number;
+  readonly start: Lsn;
+  readonly end: Lsn;
+}
 
 /** An entry of a list, and whether its comma announces another. */
 export interface ListEntry<T> {

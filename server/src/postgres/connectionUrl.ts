@@ -1,9 +1,24 @@
-import { invalidProfile, parseConnectTimeout, parsePort, parseSslMode } from './connectionFields.ts';
-import type { ConnectionParts } from './connectionProfile.ts';
+import { invalidProfile, parseConnectTimeout, parsePort, parseSslMode, type SslMode } from './connectionFields.ts';
 import { Secret } from './secret.ts';
 
-type MutableParts = { -readonly [Key in keyof ConnectionParts]: ConnectionParts[Key] };
-type Setter = (parts: MutableParts, value: string) => void;
+/** What a URL can say of a connection. */
+export interface UrlParts {
+  host?: string;
+  port?: number;
+  user?: string;
+  database?: string;
+  password?: Secret;
+  sslMode?: SslMode;
+  sslRootCert?: string;
+  sslCert?: string;
+  sslKey?: string;
+  sslKeyPassword?: Secret;
+  passFile?: string;
+  applicationName?: string;
+  connectTimeoutMs?: number;
+}
+
+type Setter = (parts: UrlParts, value: string) => void;
 
 /** The parameters of a URL that are understood; the names are libpq's. */
 const setters: Readonly<Record<string, Setter>> = {
@@ -49,7 +64,7 @@ const acceptedValues: Readonly<Record<string, readonly string[]>> = {
  *
  * Throws `connection.invalid-profile`, never showing the URL, which may hold a password.
  */
-export function connectionPartsOfUrl(url: string): ConnectionParts {
+export function connectionPartsOfUrl(url: string): UrlParts {
   const scheme = /^postgres(?:ql)?:\/\//.exec(url)?.[0];
   if (scheme === undefined) {
     throw invalidProfile(
@@ -58,7 +73,7 @@ export function connectionPartsOfUrl(url: string): ConnectionParts {
     );
   }
   const [, address = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(url.slice(scheme.length)) ?? [];
-  const parts: MutableParts = {};
+  const parts: UrlParts = {};
   const [, credentials, location = '', database] = /^(?:([^@/]*)@)?([^/]*)(?:\/(.*))?$/s.exec(address) ?? [];
   if (credentials !== undefined) readCredentials(parts, credentials);
   readLocation(parts, location);
@@ -67,7 +82,7 @@ export function connectionPartsOfUrl(url: string): ConnectionParts {
   return parts;
 }
 
-function readCredentials(parts: MutableParts, credentials: string): void {
+function readCredentials(parts: UrlParts, credentials: string): void {
   const colon = credentials.indexOf(':');
   const user = colon < 0 ? credentials : credentials.slice(0, colon);
   const password = colon < 0 ? '' : credentials.slice(colon + 1);
@@ -75,7 +90,7 @@ function readCredentials(parts: MutableParts, credentials: string): void {
   if (password !== '') parts.password = new Secret(decode(password));
 }
 
-function readLocation(parts: MutableParts, location: string): void {
+function readLocation(parts: UrlParts, location: string): void {
   if (location.includes(',')) {
     throw invalidProfile(
       'The URL names several hosts, and a backup comes from one server.',
@@ -91,7 +106,7 @@ function readLocation(parts: MutableParts, location: string): void {
   if (match[3] !== undefined && match[3] !== '') parts.port = parsePort(decode(match[3]));
 }
 
-function readQuery(parts: MutableParts, query: string): void {
+function readQuery(parts: UrlParts, query: string): void {
   for (const parameter of query.split('&')) {
     const [name = '', value, ...rest] = parameter.split('=');
     if (value === undefined || rest.length > 0) {
@@ -104,7 +119,7 @@ function readQuery(parts: MutableParts, query: string): void {
   }
 }
 
-function setParameter(parts: MutableParts, name: string, value: string): void {
+function setParameter(parts: UrlParts, name: string, value: string): void {
   const setter = Object.hasOwn(setters, name) ? setters[name] : undefined;
   if (setter !== undefined) {
     setter(parts, value);

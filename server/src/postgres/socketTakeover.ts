@@ -57,8 +57,10 @@ export function exchangeRaw(
     };
 
     const reader = new FrameReader({
-      copyData: (piece, first, last) => handler.copyData(piece, first, last),
+      // The rest of a chunk that was waited for in the middle may come after the end of everything.
+      copyData: (piece, first, last) => (settled ? undefined : handler.copyData(piece, first, last)),
       message: (type, body) => {
+        if (settled) return undefined;
         const wait = handler.message(type, body);
         if (type === 'Z') {
           settle(() => {

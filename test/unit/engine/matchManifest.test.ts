@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { matchManifest, type SeenFile } from '../../../server/src/engine/archive/matchManifest.ts';
 import { filePathFromText } from '../../../server/src/formats/filePath.ts';
-import type { ManifestFile } from '../../../server/src/formats/backupManifest.ts';
+import type { ManifestFile } from '../../../server/src/formats/manifestLines.ts';
 
 const seen = (path: string, checksum = 'aa', size = 1): SeenFile => ({ path: filePathFromText(path), size, checksum });
 const listed = (path: string, checksum = 'aa', size = 1): ManifestFile => ({

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { isPointbackError } from '../../../server/src/api/errors.ts';
-import { ManifestReader, type ManifestFile, type ManifestSummary } from '../../../server/src/formats/backupManifest.ts';
+import { ManifestReader, type ManifestSummary } from '../../../server/src/formats/backupManifest.ts';
+import type { ManifestFile } from '../../../server/src/formats/manifestLines.ts';
 import { displayPath, filePathBytes } from '../../../server/src/formats/filePath.ts';
 import { fileLine, manifestText, sealed, walRangeLine, type ManifestText } from './manifestSamples.ts';
 

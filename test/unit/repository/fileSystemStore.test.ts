@@ -109,16 +109,19 @@ describe('the file system store', () => {
   test('a small put survives a sweep by another process', async () => {
     await using directory = await temporaryDirectory('store');
     const store = await FileSystemStore.open(directory.path);
-    let writing = true;
+    const written = new AbortController();
     const sweeping = (async (): Promise<void> => {
-      while (writing) await store.sweep('');
+      while (!written.signal.aborted) await store.sweep('');
     })();
-    for (let index = 0; index < 100; index += 1) {
-      await store.put(`a/${index}`, Buffer.from('x'));
-      assert.equal(await store.putIfAbsent(`b/${index}`, Buffer.from('x')), true);
+    try {
+      for (let index = 0; index < 100; index += 1) {
+        await store.put(`a/${index}`, Buffer.from('x'));
+        assert.equal(await store.putIfAbsent(`b/${index}`, Buffer.from('x')), true);
+      }
+    } finally {
+      written.abort();
+      await sweeping;
     }
-    writing = false;
-    await sweeping;
     assert.equal((await tree(directory.path)).length, 202);
   });
 

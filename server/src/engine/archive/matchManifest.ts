@@ -1,6 +1,6 @@
 import { PointbackError } from '../../api/errors.ts';
 import { displayPath, type FilePath } from '../../formats/filePath.ts';
-import type { ManifestFile } from '../../formats/backupManifest.ts';
+import type { ManifestFile } from '../../formats/manifestLines.ts';
 import type { VerificationProblem } from '../../repository/backupRecord.ts';
 
 /** A file as it was received or read back. */

@@ -106,6 +106,9 @@ async function pumpArchives(reading: Reading, signal: AbortSignal): Promise<void
         signal.throwIfAborted();
       }
       tar.end();
+      if (!tar.terminated) {
+        throw new PointbackError('tar.damaged', { message: `${archive.name} ends before its end mark: it was cut.` });
+      }
     } catch (error) {
       signal.throwIfAborted();
       reading.unreadable = true;

@@ -46,6 +46,7 @@ export class BackupSink implements BaseBackupSink {
   #estimatedBytes = 0;
   #doneBytes = 0;
   #reportedAt = 0;
+  #aborted: Error | undefined;
   manifestBytes = 0;
 
   constructor(parameters: BackupSinkParameters, context: OperationContext) {
@@ -73,6 +74,7 @@ export class BackupSink implements BaseBackupSink {
   }
 
   beginArchive(archive: ArchiveAnnouncement): undefined {
+    this.#requireOpen();
     const { store, instance, id, compression } = this.#parameters;
     this.#announced = archive;
     this.#hasher.beginArchive(archive.tablespaceOid);
@@ -100,6 +102,7 @@ export class BackupSink implements BaseBackupSink {
     if (announced === undefined || writer === undefined) return;
     if (serverVersionNumber < 150000) await this.archiveData(tarTerminator);
     this.#tar?.end();
+    if (this.#tar?.terminated !== true) throw unterminated(this.#archiveName(announced));
     const written = await writer.finish();
     this.#writer = undefined;
     const name = this.#archiveName(announced);
@@ -117,6 +120,7 @@ export class BackupSink implements BaseBackupSink {
   manifestData(piece: Buffer): Promise<void> | undefined {
     this.manifestBytes += piece.length;
     if (this.#manifest === undefined) {
+      this.#requireOpen();
       const { store, instance, id } = this.#parameters;
       this.#manifest = new HandOver(manifestPiecesAhead);
       this.#manifestStored = store.put(manifestKey(instance, id), this.#manifest, { signal: this.#context.signal });
@@ -141,9 +145,15 @@ export class BackupSink implements BaseBackupSink {
 
   /** Stops all writing, so that what was written can be removed. */
   async abort(reason: Error): Promise<void> {
+    this.#aborted = reason;
     this.#manifest?.fail(reason);
     await this.#writer?.abort(reason);
     await this.#manifestStored?.catch(() => undefined);
+  }
+
+  /** A step that was waited for may come after `abort`: it must begin nothing that nobody would end. */
+  #requireOpen(): void {
+    if (this.#aborted !== undefined) throw this.#aborted;
   }
 
   #archiveName({ tablespaceOid }: ArchiveAnnouncement): string {
@@ -159,4 +169,10 @@ export class BackupSink implements BaseBackupSink {
       ...(this.#announced === undefined ? {} : { detail: this.#archiveName(this.#announced) }),
     });
   }
+}
+
+function unterminated(archive: string): PointbackError {
+  return new PointbackError('tar.damaged', {
+    message: `The server ended ${archive} without the blocks that end a tar archive.`,
+  });
 }

@@ -88,16 +88,24 @@ const withoutHardLinks = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'E
  */
 export async function publishExclusively(temporary: string, final: string, hardLinks = true): Promise<boolean> {
   if (hardLinks) {
-    try {
-      await link(temporary, final);
-      await unlink(temporary);
-      return true;
-    } catch (error) {
-      if (errorCode(error) === 'EEXIST') return false;
-      if (!withoutHardLinks.has(errorCode(error) ?? '')) throw error;
-    }
+    const linked = await linkUnlessExists(temporary, final);
+    // From here on the object is there, whatever becomes of the other name: a sweep may have removed that already.
+    if (linked === true) await unlink(temporary).catch(() => undefined);
+    if (linked !== undefined) return linked;
   }
   return publishUnderClaim(temporary, final);
+}
+
+/** Undefined where there are no hard links. */
+async function linkUnlessExists(temporary: string, final: string): Promise<boolean | undefined> {
+  try {
+    await link(temporary, final);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    if (withoutHardLinks.has(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
 }
 
 /**
