@@ -23,13 +23,13 @@ function residentPeak(pid: number): number {
 export async function measure(
   program: string,
   words: readonly string[],
-  options: SpawnOptions = {},
+  options: Pick<SpawnOptions, 'env'> = {},
 ): Promise<Measurement> {
   const startedAt = performance.now();
   const child = spawn(program, words, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => {
+    stream.setEncoding('utf8').on('data', (text: string) => {
       printed = (printed + text).slice(-4000);
     });
   }

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify, styleText } from 'node:util';
 import pg from 'pg';
@@ -188,6 +189,9 @@ async function stopCopy(dataDirectory: string): Promise<void> {
   const { stopPostmaster } = await import('../../server/src/postgres/postmaster.ts');
   await stopPostmaster(dataDirectory, 'fast', { signal: new AbortController().signal, timeoutMs: 60_000 });
 }
+
+// On the disk, as a user's would be: tests prefer memory.
+process.env['TMPDIR'] ??= tmpdir();
 
 const { values } = parseArgs({ options: { size: { type: 'string', default: 'medium' } } });
 if (!Object.hasOwn(shopSizes, values.size)) {

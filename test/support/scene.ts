@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readlink, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { PointbackError, toPointbackError, type ErrorCode } from '../../server/src/api/errors.ts';
 import type { OperationContext } from '../../server/src/engine/context.ts';
 import { runBackup } from '../../server/src/engine/backup/runBackup.ts';
 import type { BackupOutcome, BackupParameters } from '../../server/src/engine/backup/runningBackup.ts';
 import { verifyBackup } from '../../server/src/engine/verify/verifyBackup.ts';
+import { withoutSecrets } from '../../server/src/jobs/jobSpecification.ts';
 import type { ConnectionParts } from '../../server/src/postgres/connectionProfile.ts';
 import { listBackups } from '../../server/src/repository/catalog.ts';
 import { openRepository, type Repository } from '../../server/src/repository/repository.ts';
 import { policyStore } from '../faults/policyStore.ts';
+import type { BackupProcessOrder } from './backupProcess.ts';
 import { profileOf } from './checking.ts';
 import { engineContext } from './engineContext.ts';
 import { startServer, type ServerOptions } from './postgresServer.ts';
@@ -78,6 +80,13 @@ export class Scene implements AsyncDisposable {
     return runBackup(this.parameters(changes), context);
   }
 
+  /** What a backup in a process of its own is told. */
+  order(): BackupProcessOrder {
+    const { repository, instance } = this;
+    const profile = withoutSecrets(this.parameters().profile);
+    return { repository: repository.location, instance, profile, password: 'pw' };
+  }
+
   /** Ids of the backups, newest first. */
   async ids(): Promise<string[]> {
     return (await listBackups(this.repository, this.instance)).map(({ record }) => record.id);
@@ -107,6 +116,7 @@ export class Scene implements AsyncDisposable {
     const error = await failure(run());
     assertCode(error, codes);
     assert.deepEqual(await this.files(), before);
+    await this.#assertNothingOpen();
     return error;
   }
 
@@ -120,6 +130,7 @@ export class Scene implements AsyncDisposable {
     assert.deepEqual(await this.ids(), [outcome.record.id, ...idsBefore]);
     await this.assertServerIsFree();
     await this.assertOnlyCommitted();
+    await this.#assertNothingOpen();
     return outcome;
   }
 
@@ -131,6 +142,16 @@ export class Scene implements AsyncDisposable {
       return id === undefined ? !['repository.json', 'shop/instance.json'].includes(path) : !known.has(id);
     });
     assert.deepEqual(strange, []);
+  }
+
+  /** This process has closed every file of the repository. Only Linux can tell. */
+  async #assertNothingOpen(): Promise<void> {
+    const descriptors = await readdir('/proc/self/fd').catch(() => []);
+    const links = await Promise.all(descriptors.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+    assert.deepEqual(
+      links.filter((path) => path.startsWith(this.repository.location)),
+      [],
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

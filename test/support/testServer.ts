@@ -111,11 +111,15 @@ export class TestServer implements AsyncDisposable {
     return client;
   }
 
-  /** Starts the server after `stop` or `kill`, and waits until it takes connections. */
-  async start(): Promise<void> {
+  /**
+   * Starts the server after `stop` or `kill`, and waits until it takes connections.
+   *
+   * @param options further arguments of `postgres`.
+   */
+  async start(options: readonly string[] = []): Promise<void> {
     if (this.#process !== undefined) throw new Error('The server runs already.');
     const log = await open(join(this.directory, 'server.log'), 'a', 0o644);
-    const child = spawn(join(this.bin, 'postgres'), ['-D', this.dataDirectory], {
+    const child = spawn(join(this.bin, 'postgres'), ['-D', this.dataDirectory, ...options], {
       ...spawnIdentity(),
       cwd: this.directory,
       env: serverEnvironment(),

@@ -21,7 +21,7 @@ async function commandOf(lock: Packages | undefined, installed: Packages | undef
       await writeFile(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages: installed }));
     }
     let command: string | undefined;
-    installNodeModules(root, (_: string, [first]: string[]) => {
+    installNodeModules(root, (_, [first]) => {
       command = first;
       return { status: 0 };
     });

@@ -46,6 +46,8 @@ export class ArchiveWriter {
     this.#stored.catch((error: unknown) => {
       this.#failed = true;
       this.#failure = error;
+      // A store that failed before it took anything leaves a producer waiting.
+      this.#queue.fail(error instanceof Error ? error : new Error(String(error)));
     });
   }
 

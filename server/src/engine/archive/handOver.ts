@@ -17,7 +17,7 @@ export class HandOver<T> implements AsyncIterable<T> {
 
   /** Adds a value. Returns a promise when full: push nothing more until it resolves. */
   push(item: T | Promise<T>): Promise<void> | undefined {
-    if (this.#abandoned) return undefined;
+    if (this.#abandoned || this.#failure !== undefined) return undefined;
     // A rejection is the consumer's to see; until it gets there it must not count as unhandled.
     if (item instanceof Promise) item.catch(() => undefined);
     this.#items.push(item);
@@ -34,7 +34,7 @@ export class HandOver<T> implements AsyncIterable<T> {
     this.#wakeConsumer?.();
   }
 
-  /** Makes the consumer fail at once with `error`, dropping what is queued. */
+  /** Makes the consumer fail at once with `error`, dropping what is queued, and lets a waiting producer go on. */
   fail(error: Error): void {
     this.#failure ??= error;
     this.#wakeConsumer?.();

@@ -32,43 +32,48 @@ export async function* matchManifest(
   const unmatchedListed = new Map<FilePath, ManifestFile>();
   let seenDone = false;
   let listedDone = false;
-  while (!seenDone || !listedDone) {
-    const [file, entry]: [SeenFile | undefined, ManifestFile | undefined] = await Promise.all([
-      seenDone ? undefined : nextToMatch(seen),
-      listedDone ? undefined : nextOf(listed),
-    ]);
-    seenDone = file === undefined;
-    listedDone = entry === undefined;
-    if (file !== undefined && file.path === entry?.path) {
-      yield* compare(file, entry);
-      continue;
-    }
-    if (file !== undefined) {
-      const counterpart = unmatchedListed.get(file.path);
-      if (counterpart === undefined) {
-        if (unmatchedSeen.has(file.path)) yield problem('file-twice', file.path, 'is in the backup more than once');
-        unmatchedSeen.set(file.path, file);
-      } else {
-        unmatchedListed.delete(file.path);
-        yield* compare(file, counterpart);
+  try {
+    while (!seenDone || !listedDone) {
+      const [file, entry]: [SeenFile | undefined, ManifestFile | undefined] = await Promise.all([
+        seenDone ? undefined : nextToMatch(seen),
+        listedDone ? undefined : nextOf(listed),
+      ]);
+      seenDone = file === undefined;
+      listedDone = entry === undefined;
+      if (file !== undefined && file.path === entry?.path) {
+        yield* compare(file, entry);
+        continue;
+      }
+      if (file !== undefined) {
+        const counterpart = unmatchedListed.get(file.path);
+        if (counterpart === undefined) {
+          if (unmatchedSeen.has(file.path)) yield problem('file-twice', file.path, 'is in the backup more than once');
+          unmatchedSeen.set(file.path, file);
+        } else {
+          unmatchedListed.delete(file.path);
+          yield* compare(file, counterpart);
+        }
+      }
+      if (entry !== undefined) {
+        const counterpart = unmatchedSeen.get(entry.path);
+        if (counterpart === undefined) {
+          if (unmatchedListed.has(entry.path))
+            yield problem('file-twice', entry.path, 'is in the manifest more than once');
+          unmatchedListed.set(entry.path, entry);
+        } else {
+          unmatchedSeen.delete(entry.path);
+          yield* compare(counterpart, entry);
+        }
       }
     }
-    if (entry !== undefined) {
-      const counterpart = unmatchedSeen.get(entry.path);
-      if (counterpart === undefined) {
-        if (unmatchedListed.has(entry.path))
-          yield problem('file-twice', entry.path, 'is in the manifest more than once');
-        unmatchedListed.set(entry.path, entry);
-      } else {
-        unmatchedSeen.delete(entry.path);
-        yield* compare(counterpart, entry);
-      }
-    }
+    for (const path of unmatchedListed.keys())
+      yield problem('file-missing', path, 'is in the manifest, but not in the backup');
+    for (const path of unmatchedSeen.keys())
+      yield problem('file-unlisted', path, 'is in the backup, but not in the manifest');
+  } finally {
+    // Left early, by damage or by whoever has seen enough: the files behind the sources must be closed.
+    await Promise.allSettled([seen.return?.(), listed.return?.()]);
   }
-  for (const path of unmatchedListed.keys())
-    yield problem('file-missing', path, 'is in the manifest, but not in the backup');
-  for (const path of unmatchedSeen.keys())
-    yield problem('file-unlisted', path, 'is in the backup, but not in the manifest');
 }
 
 async function nextOf<T>(source: AsyncIterator<T>): Promise<T | undefined> {

@@ -122,10 +122,13 @@ export class BackupSink implements BaseBackupSink {
     if (this.#manifest === undefined) {
       this.#requireOpen();
       const { store, instance, id } = this.#parameters;
-      this.#manifest = new HandOver(manifestPiecesAhead);
-      this.#manifestStored = store.put(manifestKey(instance, id), this.#manifest, { signal: this.#context.signal });
-      // Seen in `finish`; until then a failure must not count as unhandled.
-      this.#manifestStored.catch(() => undefined);
+      const manifest = new HandOver<Buffer>(manifestPiecesAhead);
+      this.#manifest = manifest;
+      this.#manifestStored = store.put(manifestKey(instance, id), manifest, { signal: this.#context.signal });
+      // Seen in `finish`. A store that failed before it took anything leaves us waiting.
+      this.#manifestStored.catch((error: unknown) => {
+        manifest.fail(error instanceof Error ? error : new Error(String(error)));
+      });
     }
     return this.#manifest.push(piece);
   }
