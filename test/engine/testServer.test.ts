@@ -22,8 +22,10 @@ for (const major of testedMajors) {
     assert.deepEqual(await server.sql('CREATE TABLE one (x int); SELECT 1 AS x'), [{ x: 1 }]);
     const replication = new pg.Client({ connectionString: `${server.url()}?replication=true` });
     await replication.connect();
-    assert.equal((await replication.query<{ timeline: number }>('IDENTIFY_SYSTEM')).rows[0]?.timeline, 1);
+    const identified = await replication.query<{ timeline: number | string }>('IDENTIFY_SYSTEM');
     await replication.end();
+    // An int4 before 16, an int8 since, which the library gives as text.
+    assert.equal(Number(identified.rows[0]?.timeline), 1);
     const wrong = new pg.Client({ connectionString: server.url('postgres', 'postgres', 'wrong') });
     await assert.rejects(wrong.connect(), { code: '28P01' });
   });
@@ -118,7 +120,7 @@ describe('nothing survives', () => {
       console.log(JSON.stringify({ pid: server.pid, directory: server.directory }));
       ${then}`;
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     const [text] = (await once(child.stdout, 'data')) as [Buffer];
     return { process: child, ...(JSON.parse(text.toString()) as { pid: number; directory: string }) };
@@ -126,11 +128,7 @@ describe('nothing survives', () => {
 
   for (const [name, then, signal] of [
     ['process.exit', 'process.exit(0)', undefined],
-    [
-      'an error that nobody catches',
-      "setTimeout(() => { process.stderr.write = () => true; throw new Error('x'); })",
-      undefined,
-    ],
+    ['an error that nobody catches', "setTimeout(() => { throw new Error('thrown on purpose'); })", undefined],
     ['SIGTERM', 'setInterval(() => {}, 1000)', 'SIGTERM'],
     ['SIGINT', 'setInterval(() => {}, 1000)', 'SIGINT'],
   ] as const) {

@@ -1,4 +1,5 @@
 import { PointbackError } from '../../server/src/api/errors.ts';
+import { abortable } from '../../server/src/repository/store/abortable.ts';
 import type { ObjectBody, ObjectStore, StoreCallOptions } from '../../server/src/repository/store/objectStore.ts';
 import { PassThrough } from './passThrough.ts';
 
@@ -22,7 +23,7 @@ class FailAfterBytes extends PassThrough {
   }
 
   override put(key: string, body: ObjectBody, options?: StoreCallOptions): Promise<void> {
-    return this.inner.put(key, this.#metered(body), options);
+    return this.inner.put(key, this.#metered(body, options?.signal), options);
   }
 
   override async putIfAbsent(key: string, body: Uint8Array, options?: StoreCallOptions): Promise<boolean> {
@@ -30,8 +31,8 @@ class FailAfterBytes extends PassThrough {
     return this.inner.putIfAbsent(key, body, options);
   }
 
-  async *#metered(body: ObjectBody): AsyncGenerator<Uint8Array> {
-    for await (const piece of body instanceof Uint8Array ? [body] : body) {
+  async *#metered(body: ObjectBody, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    for await (const piece of body instanceof Uint8Array ? [body] : abortable(body, signal)) {
       for (const buffer of piece instanceof Uint8Array ? [piece] : piece) {
         this.#take(buffer);
         yield buffer;

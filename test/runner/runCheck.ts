@@ -15,6 +15,7 @@ export async function runCheck(root: string, check: (typeof checks)[number]): Pr
   const child = spawn(process.execPath, [join(root, 'node_modules', check.program), ...check.args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1' },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

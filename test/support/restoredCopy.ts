@@ -26,6 +26,7 @@ export class RestorePlace implements AsyncDisposable {
   readonly #home: TemporaryDirectory;
   readonly #withdraw: () => void;
   #pid: number | undefined;
+  readonly #targets = new Set<string>();
 
   private constructor(home: TemporaryDirectory) {
     this.#home = home;
@@ -47,14 +48,14 @@ export class RestorePlace implements AsyncDisposable {
     return join(this.#home.path, 'data');
   }
 
-  /** Plans the restore of the newest backup to `dataDirectory`. */
+  /** Plans the restore of the newest backup to `dataDirectory`, unless the wishes name another place. */
   async plan(
     { repository, instance }: TestRepository,
     major: number,
     wishes: RestoreWishes = {},
   ): Promise<RestorePlan> {
     const binaries = await serverBinaries(major);
-    return planRestore(
+    const plan = await planRestore(
       {
         repository,
         instance,
@@ -65,20 +66,26 @@ export class RestorePlace implements AsyncDisposable {
       },
       engineContext(),
     );
+    this.#targets.add(plan.targetDirectory);
+    return plan;
   }
 
   /** Restores and starts the newest backup. */
   async start(from: TestRepository, major: number, wishes: RestoreWishes = {}): Promise<RestoredCopy> {
-    const plan = await this.plan(from, major, { start: { promote: false }, ...wishes });
+    return this.run(await this.plan(from, major, { start: { promote: false }, ...wishes }));
+  }
+
+  /** Executes a plan with a start. */
+  async run(plan: RestorePlan): Promise<RestoredCopy> {
     const { started } = await runRestore(plan, engineContext());
     if (started === undefined) throw new Error('The restore started nothing.');
-    this.#pid = (await readPostmasterPid(this.dataDirectory))?.pid;
+    this.#pid = (await readPostmasterPid(plan.targetDirectory))?.pid;
     return new RestoredCopy(plan, started);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const options = { signal: new AbortController().signal, timeoutMs: 30_000 };
-    await stopPostmaster(this.dataDirectory, 'immediate', options);
+    for (const target of this.#targets) await stopPostmaster(target, 'immediate', options);
     this.#withdraw();
     await this.#home[Symbol.asyncDispose]();
   }

@@ -40,6 +40,13 @@ export async function filesBelow(directory: string): Promise<Map<string, number>
   return new Map([...files].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
+/** Files below a directory that this process has not closed. Only Linux can tell; elsewhere none. */
+export async function openBelow(directory: string): Promise<string[]> {
+  const descriptors = await readdir('/proc/self/fd').catch(() => []);
+  const paths = await Promise.all(descriptors.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+  return paths.filter((path) => path.startsWith(`${directory}/`));
+}
+
 /** A server with one backup of it in a repository, for tests of what happens when the next one fails. */
 export class Scene implements AsyncDisposable {
   readonly server: TestServer;
@@ -54,11 +61,12 @@ export class Scene implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  static async open(options: ServerOptions): Promise<Scene> {
+  /** @param disk where the repository goes; the usual temporary place unless told. */
+  static async open(options: ServerOptions, disk?: string): Promise<Scene> {
     const server = await startServer(options);
     await server.sql(setUp);
     const directory = await temporaryDirectory('repository');
-    const opened = await openRepository(join(directory.path, 'repository'), { create: true });
+    const opened = await openRepository(join(disk ?? directory.path, 'repository'), { create: true });
     const scene = new Scene(server, { ...opened, store: policyStore(opened.store) }, directory);
     await scene.backup();
     return scene;
@@ -116,7 +124,7 @@ export class Scene implements AsyncDisposable {
     const error = await failure(run());
     assertCode(error, codes);
     assert.deepEqual(await this.files(), before);
-    await this.#assertNothingOpen();
+    assert.deepEqual(await openBelow(this.repository.location), []);
     return error;
   }
 
@@ -130,7 +138,7 @@ export class Scene implements AsyncDisposable {
     assert.deepEqual(await this.ids(), [outcome.record.id, ...idsBefore]);
     await this.assertServerIsFree();
     await this.assertOnlyCommitted();
-    await this.#assertNothingOpen();
+    assert.deepEqual(await openBelow(this.repository.location), []);
     return outcome;
   }
 
@@ -142,16 +150,6 @@ export class Scene implements AsyncDisposable {
       return id === undefined ? !['repository.json', 'shop/instance.json'].includes(path) : !known.has(id);
     });
     assert.deepEqual(strange, []);
-  }
-
-  /** This process has closed every file of the repository. Only Linux can tell. */
-  async #assertNothingOpen(): Promise<void> {
-    const descriptors = await readdir('/proc/self/fd').catch(() => []);
-    const links = await Promise.all(descriptors.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
-    assert.deepEqual(
-      links.filter((path) => path.startsWith(this.repository.location)),
-      [],
-    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

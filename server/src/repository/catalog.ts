@@ -11,8 +11,6 @@ import { formatRecord } from './records.ts';
 import type { Repository } from './repository.ts';
 import type { ObjectStore, StoreCallOptions } from './store/objectStore.ts';
 
-export { listInstances, readInstance, writeInstance } from './instances.ts';
-
 /** A backup as the catalog shows it: what was recorded, and the state derived from later records. */
 export interface CatalogEntry extends DerivedState {
   readonly record: BackupRecord;

@@ -1,10 +1,10 @@
-import { mkdir, readdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { PointbackError, isPointbackError } from '../api/errors.ts';
 import { repositoryRecordKey } from './layout.ts';
 import type { RepositoryRecord } from './records.ts';
 import { formatRecord, parseRepositoryRecord, readRecord } from './records.ts';
-import { isUnfinishedName, syncDirectory } from './store/durableFiles.ts';
+import { isUnfinishedName, makeRoot } from './store/durableFiles.ts';
 import { FileSystemStore } from './store/fileSystemStore.ts';
 import type { ObjectStore } from './store/objectStore.ts';
 import { errorCode, fileSystemError } from './store/storeErrors.ts';
@@ -36,13 +36,11 @@ export async function openRepository(directory: string, options: { readonly crea
 
 async function openStore(location: string, create: boolean): Promise<FileSystemStore> {
   try {
-    if (create) {
-      const created = await mkdir(location, { recursive: true, mode: 0o700 });
-      if (created !== undefined) await syncDirectory(dirname(created));
-    }
+    if (create) await makeRoot(location);
+    if (!(await stat(location)).isDirectory()) throw notFound(location, 'is not a directory');
     return await FileSystemStore.open(location);
   } catch (error) {
-    if (!create && ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw notFound(location, 'does not exist');
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw notFound(location, 'does not exist');
     throw fileSystemError(error, create ? 'write' : 'list', '', location);
   }
 }

@@ -10,7 +10,7 @@ import {
   formatRunning,
   printable,
 } from '../../../server/src/api/format.ts';
-import { shellWord } from '../../../server/src/cli/shellWord.ts';
+import { shellWord } from '../../../server/src/api/shellWord.ts';
 import { tableLines } from '../../../server/src/cli/table.ts';
 import { shortened, textWidth } from '../../../server/src/cli/textWidth.ts';
 

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { neutralizeConfiguration, preloadLibrariesOf } from '../../../server/src/engine/restore/configurationText.ts';
+import {
+  confineConfiguration,
+  neutralizeConfiguration,
+  preloadLibrariesOf,
+} from '../../../server/src/engine/restore/configurationText.ts';
 
 describe('neutralizeConfiguration', () => {
   it('comments out what leads to the original, and nothing else', () => {
@@ -12,6 +16,7 @@ describe('neutralizeConfiguration', () => {
       "include_dir = 'conf.d'",
       "include_if_exists 'x.conf'",
       "include 'y.conf'",
+      "Data_Directory = '/in/any/case'",
       "# data_directory = 'commented already'",
       'max_connections = 100',
       "data_directory_mode_of_mine = 'not ours'",
@@ -20,10 +25,34 @@ describe('neutralizeConfiguration', () => {
     const neutral = neutralizeConfiguration(lines.join('\n')).split('\n');
     assert.equal(neutral.length, lines.length);
     for (const [index, line] of lines.entries()) {
-      const expected = index < 7 ? `#(Pointback: outside this directory) ${line}` : line;
+      const expected = index < 8 ? `#(Pointback: outside this directory) ${line}` : line;
       assert.equal(neutral[index], expected);
     }
   });
+});
+
+describe('confineConfiguration', () => {
+  const cases: readonly [line: string, stays: boolean][] = [
+    ["data_directory = '/var/lib/postgresql/15/main'", false],
+    ["DATA_DIRECTORY 'relative'", false],
+    ["include '/etc/postgresql/more.conf'", false],
+    ["include_if_exists = '../more.conf'", false],
+    ["include_dir 'conf.d/../../conf.d'", false],
+    ["hba_file='/etc/pg_hba.conf'", false],
+    ["ident_file = 'C:\\postgres\\pg_ident.conf'", false],
+    ["include 'near.conf'", true],
+    ["include_dir = 'conf.d' # not ../conf.d", true],
+    ["hba_file = 'pg_hba.conf'", true],
+    ["include 'two..dots.conf'", true],
+    ["log_directory = '/var/log'", true],
+    ["# data_directory = '/x'", true],
+  ];
+  for (const [line, stays] of cases) {
+    it(`${stays ? 'leaves' : 'comments out'} ${line}`, () => {
+      const expected = stays ? line : `#(Pointback: outside this directory) ${line}`;
+      assert.equal(confineConfiguration(`\n${line}\n`), `\n${expected}\n`);
+    });
+  }
 });
 
 describe('preloadLibrariesOf', () => {

@@ -155,6 +155,10 @@ describe('the index of a backup', () => {
     for (const garbage of ['', ' ', '{}', '],']) await refuses(bytesOf([...lines, garbage]), `${garbage} behind`);
   });
 
+  test('is damaged with anything behind it, even without a newline', async () => {
+    await refuses(Buffer.concat([await written(files, archives), Buffer.from('x')]), 'garbage behind');
+  });
+
   test('is damaged with an entry that cannot be', async () => {
     const good = (await written(files, archives)).toString('latin1');
     const changes: [string, string][] = [

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { isPointbackError } from '../../../server/src/api/errors.ts';
 import { lockKey } from '../../../server/src/repository/layout.ts';
@@ -9,6 +10,7 @@ import { acquireLock } from '../../../server/src/repository/lock/exclusiveLock.t
 import { seeHolder } from '../../../server/src/repository/lock/holder.ts';
 import { FileSystemStore } from '../../../server/src/repository/store/fileSystemStore.ts';
 import { temporaryDirectory } from '../../support/temporaryDirectory.ts';
+import { waitFor } from '../../support/waitFor.ts';
 
 const key = lockKey('shop', 'backup');
 const options = { purpose: 'backup', signal: new AbortController().signal };
@@ -73,6 +75,35 @@ test('a lock whose process id now belongs to another process is taken over at on
   await lock.release();
 });
 
+test('a lock of a process that was killed but not waited for by its parent is taken over at once', async (context) => {
+  if (process.platform !== 'linux') {
+    context.skip('only Linux tells a process that was not waited for from a living one');
+    return;
+  }
+  await using directory = await temporaryDirectory('lock');
+  const store = await FileSystemStore.open(directory.path);
+  const first = await acquireLock(store, key, options);
+  const holder = (await seeHolder(store, key, undefined))?.holder;
+  await first.release();
+  // The shell becomes a program that never waits for the child it inherits.
+  const parent = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    const statusOf = (): Promise<string> => readFile(`/proc/${pid}/stat`, 'utf8');
+    await waitFor('the child is a zombie', async () => (await statusOf()).includes(') Z '));
+    const processStart = (await statusOf()).split(' ')[21];
+    await store.put(key, Buffer.from(JSON.stringify({ ...holder, token: crypto.randomUUID(), pid, processStart })));
+    const lock = await acquireLock(store, key, {
+      ...options,
+      waiting: () => assert.fail('a process that has ended is not waited for'),
+    });
+    await lock.release();
+  } finally {
+    parent.kill('SIGKILL');
+  }
+});
+
 test('of several processes exactly one takes over the lock of one that was killed', async () => {
   await using directory = await temporaryDirectory('lock');
   const store = await FileSystemStore.open(directory.path);
@@ -81,13 +112,12 @@ test('of several processes exactly one takes over the lock of one that was kille
   for (let index = 0; index < 4; index += 1) {
     contenders.push(disposables.use(await lockingProcess(directory.path)).child);
   }
-  let owner: ChildProcess | undefined;
   {
     await using killed = await lockingProcess(directory.path);
     assert.equal(await acquire(killed.child), 'held');
   }
   const answers = await Promise.all(contenders.map(acquire));
   assert.deepEqual(answers.toSorted(), ['held', 'lock.held', 'lock.held', 'lock.held']);
-  owner = contenders[answers.indexOf('held')];
+  const owner = contenders[answers.indexOf('held')];
   assert.equal((await seeHolder(store, key, undefined))?.holder?.pid, owner?.pid);
 });

@@ -59,7 +59,8 @@ test('it opens through a symbolic link, and a file is none', async () => {
   await writeFile(file, 'x');
   await assert.rejects(openRepository(file, { create: false }), coded('repository.not-found'));
   await assert.rejects(openRepository(join(file, 'below'), { create: false }), coded('repository.not-found'));
-  await assert.rejects(openRepository(file, { create: true }), (error) => isPointbackError(error));
+  await assert.rejects(openRepository(file, { create: true }), coded('repository.not-found'));
+  await assert.rejects(openRepository(join(file, 'below'), { create: true }), coded('repository.not-found'));
 });
 
 test('a repository record that is damaged or newer is neither overwritten nor passed over', async () => {

@@ -7,7 +7,7 @@ import { factLines, problemLines, sizeText, stateWord } from '../backupText.ts';
 import { defineCommand } from '../command.ts';
 import { formatCount, formatDuration, formatMoment } from '../../api/format.ts';
 import { sessionInstance, sessionRepository } from '../session.ts';
-import { shellWord } from '../shellWord.ts';
+import { shellWord } from '../../api/shellWord.ts';
 import type { Style } from '../terminal.ts';
 
 export const backupCommand = defineCommand({

@@ -7,7 +7,7 @@ import { defineCommand } from '../command.ts';
 import { formatAge, formatBytes, formatCount, formatDuration, printable } from '../../api/format.ts';
 import { sessionInstance, sessionRepository } from '../session.ts';
 import type { Session } from '../session.ts';
-import { shellWord } from '../shellWord.ts';
+import { shellWord } from '../../api/shellWord.ts';
 import { tableLines } from '../table.ts';
 
 /** An instance with its backups; `record` is undefined for a configured one without any. */

@@ -3,7 +3,7 @@ import { ManifestReader } from '../../formats/backupManifest.ts';
 import { isChecksumAlgorithm, type ChecksumAlgorithm } from '../../formats/checksum.ts';
 import { displayPath } from '../../formats/filePath.ts';
 import { TarReader } from '../../formats/tar.ts';
-import { readIndexArchives, readIndexFiles, type IndexArchive } from '../../repository/backupIndex.ts';
+import { readIndexArchives, readIndexFiles, type IndexArchive, type IndexFile } from '../../repository/backupIndex.ts';
 import type { BackupRecord, VerificationProblem } from '../../repository/backupRecord.ts';
 import { dataKey, indexKey, manifestKey } from '../../repository/layout.ts';
 import type { ObjectStore } from '../../repository/store/objectStore.ts';
@@ -12,6 +12,7 @@ import { describeAffectedFiles } from './affectedFiles.ts';
 import { FileHasher, type FileDigest, type MemberObserver } from './fileHasher.ts';
 import { HandOver } from './handOver.ts';
 import { matchManifest } from './matchManifest.ts';
+import { recordProblems } from './recordProblems.ts';
 import { WalWatcher } from './watchWal.ts';
 
 /** What to read back and who looks on. */
@@ -127,6 +128,7 @@ async function matchFiles(reading: Reading): Promise<void> {
       if (reading.unreadable && problem.code === 'file-missing') continue;
       found(problem);
     }
+    for (const problem of recordProblems(record, manifest.summary)) found(problem);
     wal.requireRanges(manifest.summary.walRanges);
   } catch (error) {
     if (isPointbackError(error, 'backup.wal-incomplete')) {
@@ -142,23 +144,40 @@ async function* againstIndex(reading: Reading, seen: AsyncIterable<FileDigest>):
   const { store, instance, record, found } = reading.parameters;
   const indexed = readIndexFiles(store, indexKey(instance, record.id));
   let comparing = true;
-  for await (const file of seen) {
-    if (comparing && !reading.unreadable) {
-      const { value } = await indexed.next();
-      comparing =
-        value?.path === file.path &&
-        value.archive === file.archive &&
-        value.offset === file.offset &&
-        value.size === file.size &&
-        value.checksum === file.checksum;
-      if (!comparing) {
-        const subject = displayPath(file.path);
-        found({ code: 'file-changed', subject, message: `${subject} is not as it was when it was received.` });
+  try {
+    for await (const file of seen) {
+      const problem = comparing && !reading.unreadable ? await differenceFromIndex(file, indexed) : undefined;
+      if (problem !== undefined) {
+        comparing = false;
+        found(problem);
       }
+      yield file;
     }
-    yield file;
+  } finally {
+    await indexed.return(undefined);
   }
-  await indexed.return(undefined);
+}
+
+/** How a file differs from the next entry of the index. An index that cannot be read on is a problem of its own. */
+async function differenceFromIndex(
+  file: FileDigest,
+  indexed: AsyncGenerator<IndexFile, void>,
+): Promise<VerificationProblem | undefined> {
+  let entry: IndexFile | undefined;
+  try {
+    entry = (await indexed.next()).value ?? undefined;
+  } catch (error) {
+    return damageProblem(error, 'index-damaged', 'index.json');
+  }
+  const same =
+    entry?.path === file.path &&
+    entry.archive === file.archive &&
+    entry.offset === file.offset &&
+    entry.size === file.size &&
+    entry.checksum === file.checksum;
+  if (same) return undefined;
+  const subject = displayPath(file.path);
+  return { code: 'file-changed', subject, message: `${subject} is not as it was when it was received.` };
 }
 
 function checksumAlgorithm({ manifestChecksums, id }: BackupRecord): ChecksumAlgorithm {
@@ -177,6 +196,7 @@ const damageCodes = new Set([
   'repository.damaged',
   'tar.damaged',
   'wal.damaged',
+  'store.failed',
   'store.missing',
   'store.out-of-range',
 ]);

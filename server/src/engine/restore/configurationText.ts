@@ -1,17 +1,31 @@
-/** Settings that lead out of a restored directory: to the original's files, or to files that were not captured. */
-const leadingOutside =
-  /^[ \t]*(data_directory|hba_file|ident_file|external_pid_file|include|include_dir|include_if_exists)\b/;
+const marked = (line: string): string => `#(Pointback: outside this directory) ${line}`;
+
+/** Settings that name files; as all settings they may be written in any case. */
+const fileSetting =
+  /^[ \t]*(data_directory|hba_file|ident_file|external_pid_file|include|include_dir|include_if_exists)\b[ \t]*=?[ \t]*'?([^'#\n]*)/i;
 
 /**
- * A captured postgresql.conf, fit to lie in a restored data directory: lines that point to the original's places are
- * commented out. A `data_directory` left in it would make the copy's server run on the original's files.
+ * A postgresql.conf that lay outside the data directory, fit to lie in a restored one: lines that name files are commented
+ * out, since they point to the original's places or to files that were not captured. A `data_directory` left in it would
+ * make the copy's server run on the original's files.
  */
 export function neutralizeConfiguration(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => (leadingOutside.test(line) ? `#(Pointback: outside this directory) ${line}` : line))
-    .join('\n');
+  return mapLines(text, (line) => (fileSetting.test(line) ? marked(line) : line));
 }
+
+/**
+ * A postgresql.conf that lay inside the data directory, likewise: what it includes from there still counts, but
+ * `data_directory` and what leads out of the directory are commented out.
+ */
+export function confineConfiguration(text: string): string {
+  return mapLines(text, (line) => {
+    const [, name = '', value = ''] = fileSetting.exec(line) ?? [];
+    const leadsOut = name.toLowerCase() === 'data_directory' || /^([/\\]|[a-z]:)|(^|[/\\])\.\.([/\\]|$)/i.test(value);
+    return name !== '' && leadsOut ? marked(line) : line;
+  });
+}
+
+const mapLines = (text: string, change: (line: string) => string): string => text.split('\n').map(change).join('\n');
 
 /** The libraries `shared_preload_libraries` names in a configuration file's text, the last setting winning. */
 export function preloadLibrariesOf(text: string): string[] {

@@ -1,11 +1,12 @@
-import { chown, lstat, mkdir, readFile, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { PointbackError } from '../../api/errors.ts';
 import { filePathFromText } from '../../formats/filePath.ts';
 import { parseControlFile } from '../../formats/controlFile.ts';
 import { formatTablespaceMap } from '../../formats/tablespaceMap.ts';
 import { configurationKey } from '../../repository/layout.ts';
-import { neutralizeConfiguration, preloadLibrariesOf } from './configurationText.ts';
+import { confineConfiguration, neutralizeConfiguration, preloadLibrariesOf } from './configurationText.ts';
 import { copyFolder, quarantineHbaFile, quarantineIdentFile, restoreRecordFile } from './layoutOfCopy.ts';
 import { formatSettings, quarantineHba, quarantineIdent, quarantineSettings } from './quarantine.ts';
 import type { RestorePlan } from './restorePlan.ts';
@@ -25,6 +26,7 @@ export class CopyFiles {
   /** Makes a directory with the copy's owner and mode; existing ones get both. Returns the topmost one it created. */
   async makeDirectory(path: string): Promise<string | undefined> {
     const first = await mkdir(path, { recursive: true, mode: this.#directoryMode });
+    await chmod(path, this.#directoryMode);
     await this.#own(path);
     // Directories above, created on the way, must be passable for the owner too.
     for (let at = path; first !== undefined && at !== first;) {
@@ -61,16 +63,19 @@ export class CopyFiles {
     await this.write('tablespace_map', formatTablespaceMap(map, Math.floor(backup.serverVersionNumber / 10000)));
   }
 
-  /** Configuration files that lay outside the data directory: as captured, without what points outside; else plain ones. */
+  /**
+   * The configuration the original ran with, without what points outside: as captured where it lay outside the data
+   * directory (a file of that name inside was not in use), else as restored, else plain.
+   */
   async provideConfiguration(): Promise<void> {
     const { repository, instance, backup } = this.#plan;
-    for (const { name, captured } of backup.configurationFiles) {
-      if (!captured || (await exists(this.#place(name)))) continue;
+    const restored = await this.#text('postgresql.conf');
+    const confined = confineConfiguration(restored);
+    if (confined !== restored) await this.write('postgresql.conf', Buffer.from(confined, 'latin1'));
+    for (const { name } of backup.configurationFiles.filter(({ captured }) => captured)) {
       const content = await repository.store.read(configurationKey(instance, backup.id, name));
-      await this.write(
-        name,
-        name === 'postgresql.conf' ? neutralizeConfiguration(content.toString('latin1')) : content,
-      );
+      const neutral = (): Buffer => Buffer.from(neutralizeConfiguration(content.toString('latin1')), 'latin1');
+      await this.write(name, name === 'postgresql.conf' ? neutral() : content);
     }
     const plain = '# Written by Pointback, since the backup had no such file.\n';
     if (!(await exists(this.#place('postgresql.conf')))) await this.write('postgresql.conf', plain);
@@ -99,13 +104,25 @@ export class CopyFiles {
       `${JSON.stringify({ format: 1, instance: this.#plan.instance, backup: backup.id, quarantine: [...settings.keys()] }, null, 2)}\n`,
     );
     const heading = '\n# Pointback quarantine: see docs/restore.md, "Leaving the quarantine".\n';
-    await this.write('postgresql.auto.conf', `${written}${heading}${formatSettings(settings)}`);
+    const ours = Buffer.from(`${heading}${formatSettings(settings)}`);
+    await this.write('postgresql.auto.conf', Buffer.concat([Buffer.from(written, 'latin1'), ours]));
     await this.remove('standby.signal');
     await this.write('recovery.signal', '');
   }
 
-  /** The folder for Pointback's own files inside the data directory. */
-  async makeCopyFolder(): Promise<void> {
+  /**
+   * Makes the folder for Pointback's own files inside the data directory, before anything else is in it: of several
+   * restores to one directory a single one gets on. Throws `restore.target-not-empty` for the others.
+   */
+  async claim(): Promise<void> {
+    const { targetDirectory } = this.#plan;
+    await mkdir(this.#place(copyFolder), { mode: this.#directoryMode }).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      throw new PointbackError('restore.target-not-empty', {
+        message: `Another restore to ${targetDirectory} has begun meanwhile.`,
+        cause: error,
+      });
+    });
     await this.makeDirectory(this.#place(copyFolder));
   }
 

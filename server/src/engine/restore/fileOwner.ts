@@ -41,6 +41,8 @@ async function ownerNamed(name: string): Promise<FileOwner> {
     const [uid, gid] = await Promise.all([run('id', ['-u', '--', name]), run('id', ['-g', '--', name])]);
     return { uid: Number(uid.stdout), gid: Number(gid.stdout), name };
   } catch (error) {
+    // A number needs no account on this machine: it may be a container's.
+    if (/^\d+$/.test(name)) return { uid: Number(name), gid: Number(name), name };
     throw new PointbackError('restore.owner-unknown', {
       message: `There is no user ${name} on this machine.`,
       cause: error,

@@ -1,5 +1,5 @@
-import { readdir, stat, statfs } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { realpath, statfs } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { PointbackError } from '../../api/errors.ts';
 import { formatBytes } from '../../api/format.ts';
 import { findBackup } from '../../repository/catalog.ts';
@@ -9,7 +9,7 @@ import type { OperationContext } from '../context.ts';
 import { chooseStartMethod, type StartResources } from './chooseStartMethod.ts';
 import { freePort } from './freePort.ts';
 import { resolveOwner } from './fileOwner.ts';
-import { unfinishedMarker } from './layoutOfCopy.ts';
+import { requireEmpty } from './requireEmpty.ts';
 import type { RestorePlan, TablespacePlan } from './restorePlan.ts';
 
 /** What to restore and where to. */
@@ -44,7 +44,7 @@ export async function planRestore(parameters: RestoreParameters, context: Operat
   const targetDirectory = resolve(parameters.targetDirectory);
   const tablespaces = planTablespaces(record, targetDirectory, parameters.tablespaceMapping);
   for (const directory of [targetDirectory, ...tablespaces.map(({ to }) => to)]) {
-    requireOutside(directory, repository.location);
+    await requireOutside(directory, repository.location);
     await requireEmpty(directory);
   }
   const major = Math.floor(record.serverVersionNumber / 10000);
@@ -111,36 +111,21 @@ function planTablespaces(
   return plans;
 }
 
-function requireOutside(directory: string, repositoryLocation: string): void {
-  if (!`${directory}/`.startsWith(`${repositoryLocation}/`)) return;
+async function requireOutside(directory: string, repositoryLocation: string): Promise<void> {
+  const [place, repository] = await Promise.all([realPlace(directory), realPlace(repositoryLocation)]);
+  if (!`${place}/`.startsWith(`${repository}/`)) return;
   throw new PointbackError('restore.target-inside-repository', {
     message: `${directory} lies inside the repository ${repositoryLocation}.`,
   });
 }
 
-async function requireEmpty(directory: string): Promise<void> {
-  let names: string[];
+/** The path without symbolic links, as far as it exists. */
+async function realPlace(path: string): Promise<string> {
   try {
-    names = await readdir(directory);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return;
-    throw new PointbackError('restore.target-not-empty', {
-      message: code === 'ENOTDIR' ? `${directory} is a file.` : `${directory} cannot be looked into (${String(code)}).`,
-      cause: error,
-    });
+    return await realpath(path);
+  } catch {
+    return dirname(path) === path ? path : join(await realPlace(dirname(path)), basename(path));
   }
-  if (names.length === 0) return;
-  const unfinished = await stat(join(directory, unfinishedMarker)).then(
-    () => true,
-    () => false,
-  );
-  throw new PointbackError('restore.target-not-empty', {
-    message: unfinished
-      ? `${directory} holds what an interrupted restore left.`
-      : `${directory} is not empty: it holds ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}.`,
-    ...(unfinished ? { remedy: `Remove it (rm -r ${directory}) and restore again.` } : {}),
-  });
 }
 
 function requireSpace({ tarBytes }: BackupRecord, directory: string, freeBytes: number): void {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ControlFile } from '../../formats/controlFile.ts';
-import { copyFolder, quarantineHbaFile, quarantineIdentFile } from './layoutOfCopy.ts';
+import { quarantineHbaFile, quarantineIdentFile, socketDirectoryIn } from './layoutOfCopy.ts';
 
 /** What the settings of a quarantined copy depend on. */
 export interface QuarantineFacts {
@@ -30,12 +30,13 @@ const sharedBuffers = '256MB';
  */
 export function quarantineSettings(facts: QuarantineFacts): ReadonlyMap<string, string> {
   const { dataDirectory, port, promote, major, control, preloadLibraries } = facts;
+  const socketDirectory = socketDirectoryIn(dataDirectory, port);
   const since = (version: number, name: string, value: string): [string, string][] =>
     major >= version ? [[name, value]] : [];
   return new Map<string, string>([
     ['port', String(port)],
     ['listen_addresses', '127.0.0.1'],
-    ['unix_socket_directories', join(dataDirectory, copyFolder)],
+    ['unix_socket_directories', socketDirectory === undefined ? '' : quoteName(socketDirectory)],
     ['unix_socket_permissions', '0700'],
     ['hba_file', join(dataDirectory, quarantineHbaFile)],
     ['ident_file', join(dataDirectory, quarantineIdentFile)],
@@ -105,4 +106,5 @@ export function quarantineIdent(systemUsers: readonly string[], role: string): s
   return [...new Set(systemUsers)].map((user) => `pointback ${quoteName(user)} ${quoteName(role)}\n`).join('');
 }
 
+/** An identifier, or a word of pg_ident.conf or of a list of directories (varlena.c, SplitDirectoriesString). */
 const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { PointbackError } from '../../api/errors.ts';
+import { writeCallBytes } from '../../repository/store/writeBatches.ts';
 import type { FileOwner } from './restorePlan.ts';
 
 /** How a restored file is created. */
@@ -59,9 +60,15 @@ export class RestoredFile {
 async function writeWhole(file: FileHandle, piece: Buffer): Promise<void> {
   let offset = 0;
   while (offset < piece.length) {
-    const { bytesWritten } = await file.write(piece, offset, piece.length - offset);
+    const length = Math.min(piece.length - offset, writeCallBytes);
+    const { bytesWritten } = await file.write(piece, offset, length);
     offset += bytesWritten;
   }
+}
+
+/** Whether the operating system refused something. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** The user's words for a failure to write `path`. */

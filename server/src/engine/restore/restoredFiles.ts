@@ -67,7 +67,7 @@ export class RestoredFiles implements MemberObserver {
 
   /** Resolves once every file is written and closed. Throws the first failure. */
   async finish(): Promise<void> {
-    while (this.#open.size > 0) await this.#change();
+    while (this.#open.size > 0 && this.#failure === undefined) await this.#change();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -129,7 +129,7 @@ export class RestoredFiles implements MemberObserver {
             this.#changed();
           },
           (error: unknown) => {
-            this.#open.delete(file);
+            // It stays among the open ones: its end was never reached, so `abandon` has to close it.
             this.#fail(error);
           },
         );

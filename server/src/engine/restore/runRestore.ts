@@ -1,11 +1,14 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PointbackError } from '../../api/errors.ts';
+import { isPointbackError, PointbackError } from '../../api/errors.ts';
+import { findBackup } from '../../repository/catalog.ts';
 import { acquireSharedLock } from '../../repository/lock/sharedLocks.ts';
 import { readBackup } from '../archive/readBackup.ts';
 import type { OperationContext } from '../context.ts';
 import { CopyFiles } from './copyFiles.ts';
 import { unfinishedMarker } from './layoutOfCopy.ts';
+import { requireEmpty } from './requireEmpty.ts';
+import { isSystemError, writeFailed } from './restoredFile.ts';
 import { RestoredFiles } from './restoredFiles.ts';
 import type { RestorePlan } from './restorePlan.ts';
 import { startCopy, type StartedCopy } from './startCopy.ts';
@@ -28,7 +31,7 @@ const ownerMode = { directory: 0o700, file: 0o600 };
  * written, puts the copy into quarantine, makes all of it durable, and starts it when the plan says so. Whatever fails
  * before the copy is complete removes what was written.
  *
- * Throws `restore.content-differs`, `restore.write-failed`, `restore.no-space`, `backup.damaged`, and for the start
+ * Throws `restore.target-not-empty`, `restore.content-differs`, `restore.write-failed`, `restore.no-space`, `backup.damaged`, and for the start
  * `restored-server.failed`; after a failed start the restored directory stays.
  */
 export async function runRestore(plan: RestorePlan, context: OperationContext): Promise<RestoreOutcome> {
@@ -41,6 +44,8 @@ export async function runRestore(plan: RestorePlan, context: OperationContext): 
   });
   let writtenBytes: number;
   try {
+    // It may have been deleted since it was planned, before the lock was there.
+    await findBackup(repository, instance, backup.id);
     const signal = AbortSignal.any([context.signal, lock.signal]);
     writtenBytes = await writeCopy(plan, { ...context, signal });
   } finally {
@@ -66,8 +71,11 @@ async function writeCopy(plan: RestorePlan, context: OperationContext): Promise<
   const created: (string | undefined)[] = [];
   let writtenBytes = 0;
   try {
-    for (const directory of directories) created.push(await copy.makeDirectory(directory));
-    await copy.makeCopyFolder();
+    // The plan may be minutes old.
+    for (const directory of directories) await requireEmpty(directory);
+    created.push(await copy.makeDirectory(targetDirectory));
+    await copy.claim();
+    for (const { to } of tablespaces) created.push(await copy.makeDirectory(to));
     await copy.write(unfinishedMarker, '');
     await readBackup(
       {
@@ -99,8 +107,12 @@ async function writeCopy(plan: RestorePlan, context: OperationContext): Promise<
     return writtenBytes;
   } catch (error) {
     await files.abandon();
-    await removeWritten(directories, created);
-    throw error;
+    // What is in a directory that was not empty is not ours.
+    const ours = isPointbackError(error, 'restore.target-not-empty') ? [] : created;
+    await removeWritten(directories, ours).catch((removing: unknown) => {
+      context.log('warning', `what the failed restore wrote could not all be removed: ${String(removing)}`);
+    });
+    throw isSystemError(error) ? writeFailed(error.path ?? targetDirectory, error) : error;
   }
 }
 
@@ -111,7 +123,9 @@ async function removeWritten(directories: readonly string[], created: readonly (
     if (first !== undefined) {
       await rm(first, { recursive: true, force: true });
     } else if (directory !== undefined) {
-      for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
+      for (const name of await readdir(directory, { encoding: 'buffer' })) {
+        await rm(Buffer.concat([Buffer.from(`${directory}/`), name]), { recursive: true, force: true });
+      }
     }
   }
 }

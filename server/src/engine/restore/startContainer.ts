@@ -1,16 +1,22 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PointbackError } from '../../api/errors.ts';
+import { shellWord } from '../../api/shellWord.ts';
 import { readPostmasterPid } from '../../postgres/postmasterPid.ts';
 import type { OperationContext } from '../context.ts';
 import { copyFolder, quarantineHbaFile, quarantineIdentFile } from './layoutOfCopy.ts';
-import type { RestorePlan, StartMethod } from './restorePlan.ts';
+import type { RestorePlan, StartMethod, StartPlan } from './restorePlan.ts';
 import { untilTrue } from './untilTrue.ts';
 
 const run = promisify(execFile);
 const portInContainer = 5432;
 const firstMajorWithVersionedPath = 18;
+/** How long a failed container's removal may take. */
+const removalMs = 30_000;
 
 /** Where the official image keeps its data directory: below a versioned path from 18 on. */
 export function dataDirectoryInContainer(major: number): string {
@@ -52,37 +58,50 @@ export function containerArguments(
 }
 
 /**
- * Runs a restored copy in a container of the official image and waits until it accepts connections. Returns the command
- * that removes the container. Throws `restored-server.failed` with what the container printed.
+ * Runs a restored copy in a container of the official image and waits until it accepts connections, promoted where the
+ * plan says so. Returns the command that removes the container. Throws `restored-server.failed` with what the container
+ * printed; a container that did not come to that is removed.
  */
 export async function startContainer(
   plan: RestorePlan,
-  port: number,
+  { port, promote }: StartPlan,
   { command, image }: StartMethod & { readonly kind: 'container' },
   timeoutMs: number,
   { signal }: OperationContext,
 ): Promise<string> {
   const [program = 'docker', ...first] = command;
-  const name = `pointback-${port}`;
+  // A name that nothing else can have: what is removed after a failure is certainly ours.
+  const name = `pointback-${port}-${randomBytes(3).toString('hex')}`;
   const { uid, gid } = await stat(plan.targetDirectory);
-  const call = async (what: string[]): Promise<string> => (await run(program, [...first, ...what], { signal })).stdout;
+  const call = (what: string[], calling = signal) => run(program, [...first, ...what], { signal: calling });
   try {
-    await call(containerArguments(plan, port, image, name, { uid, gid }));
+    await call(containerArguments(plan, port, image, name, { uid, gid })).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw failed(error instanceof Error ? error.message : String(error), error);
+    });
+    await untilTrue(
+      async () => {
+        if (await hasCome(plan.targetDirectory, promote)) return true;
+        const { stdout: running } = await call(['inspect', '--format', '{{.State.Running}}', name]);
+        if (running.trim() === 'true') return false;
+        // The server's log goes to the container's standard error, and comes back as such.
+        const words = await call(['logs', '--tail', '20', name]).catch(() => undefined);
+        throw failed(words === undefined ? 'It left no log.' : `${words.stdout}${words.stderr}`);
+      },
+      timeoutMs,
+      signal,
+    );
   } catch (error) {
-    signal.throwIfAborted();
-    throw failed(error instanceof Error ? error.message : String(error), error);
+    await call(['rm', '--force', name], AbortSignal.timeout(removalMs)).catch(() => undefined);
+    throw error;
   }
-  await untilTrue(
-    async () => {
-      if ((await readPostmasterPid(plan.targetDirectory))?.status === 'ready') return true;
-      const running = await call(['inspect', '--format', '{{.State.Running}}', name]);
-      if (running.trim() === 'true') return false;
-      throw failed(await call(['logs', '--tail', '20', name]).catch(() => 'It left no log.'));
-    },
-    timeoutMs,
-    signal,
-  );
-  return [program, ...first, 'rm', '--force', name].join(' ');
+  return [program, ...first, 'rm', '--force', name].map(shellWord).join(' ');
+}
+
+/** Whether the server takes connections and, when it shall be promoted, is: then it removes the signal file. */
+async function hasCome(dataDirectory: string, promote: boolean): Promise<boolean> {
+  if ((await readPostmasterPid(dataDirectory))?.status !== 'ready') return false;
+  return !promote || !existsSync(join(dataDirectory, 'recovery.signal'));
 }
 
 function failed(words: string, cause?: unknown): PointbackError {

@@ -1,12 +1,15 @@
+import { chown, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PointbackError } from '../../api/errors.ts';
+import { shellWord } from '../../api/shellWord.ts';
 import { parseLsn } from '../../formats/lsn.ts';
 import { connectionProfile } from '../../postgres/connectionProfile.ts';
 import { openSqlConnection } from '../../postgres/connect.ts';
 import { startPostmaster } from '../../postgres/postmaster.ts';
 import type { OperationContext } from '../context.ts';
-import { copyFolder, copyLogFile } from './layoutOfCopy.ts';
-import type { RestorePlan, StartPlan } from './restorePlan.ts';
+import { copyLogFile, socketDirectoryIn } from './layoutOfCopy.ts';
+import type { FileOwner, RestorePlan, StartPlan } from './restorePlan.ts';
 import { startContainer } from './startContainer.ts';
 import { untilTrue } from './untilTrue.ts';
 
@@ -44,13 +47,16 @@ export async function startCopy(plan: RestorePlan, start: StartPlan, context: Op
     promoted: start.promote,
   };
   if (start.method.kind === 'container') {
-    const stopCommand = await startContainer(plan, start.port, start.method, startTimeoutMs, context);
+    const stopCommand = await startContainer(plan, start, start.method, startTimeoutMs, context);
     return { ...common, stopCommand, durationMs: Date.now() - startedAt };
   }
+  const configured = socketDirectoryIn(targetDirectory, start.port);
+  const socketDirectory = configured ?? (await makeShortDirectory(plan.owner));
   await startPostmaster({
     binaries: start.method.directory,
     dataDirectory: targetDirectory,
     port: start.port,
+    ...(configured === undefined ? { socketDirectory } : {}),
     // A data_directory in the restored configuration would lead to the original's files.
     options: ['-c', `data_directory=${targetDirectory}`],
     logFile: join(targetDirectory, copyLogFile),
@@ -59,21 +65,34 @@ export async function startCopy(plan: RestorePlan, start: StartPlan, context: Op
     ...(plan.owner === undefined ? {} : { owner: plan.owner }),
   });
   // pg_ctl refuses to run as root.
-  const asOwner = plan.owner === undefined ? '' : `runuser -u ${plan.owner.name} -- `;
-  const reachedLsn = await confirmRecovery(plan, start, context);
+  const asOwner = plan.owner === undefined ? [] : ['runuser', '-u', plan.owner.name, '--'];
+  const stop = [...asOwner, join(start.method.directory, 'pg_ctl'), 'stop', '-D', targetDirectory];
+  const reachedLsn = await confirmRecovery(plan, start, socketDirectory, context);
   return {
     ...common,
     reachedLsn,
-    stopCommand: `${asOwner}${join(start.method.directory, 'pg_ctl')} stop -D ${targetDirectory}`,
+    stopCommand: stop.map(shellWord).join(' '),
     durationMs: Date.now() - startedAt,
   };
 }
 
+/** A private directory for a socket whose path would be too long inside the copy; for this run of the server only. */
+async function makeShortDirectory(owner: FileOwner | undefined): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'pointback-'));
+  if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
+  return directory;
+}
+
 /** Asks the copy over its private socket where it is. */
-async function confirmRecovery(plan: RestorePlan, start: StartPlan, context: OperationContext): Promise<string> {
+async function confirmRecovery(
+  plan: RestorePlan,
+  start: StartPlan,
+  socketDirectory: string,
+  context: OperationContext,
+): Promise<string> {
   const profile = connectionProfile(
     {
-      host: join(plan.targetDirectory, copyFolder),
+      host: socketDirectory,
       port: start.port,
       user: plan.backup.loginRole,
       database: 'template1',

@@ -40,6 +40,8 @@ export async function verifyBackup(parameters: VerifyParameters, context: Operat
     signal: context.signal,
   });
   try {
+    // It may have been deleted before the lock was there.
+    await findBackup(repository, instance, record.id);
     const startedAt = Date.now();
     const problems: VerificationProblem[] = [];
     let problemCount = 0;

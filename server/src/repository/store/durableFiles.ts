@@ -42,6 +42,20 @@ export async function assertInside(root: string, directory: string): Promise<voi
   if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep)) throw outside(directory, root);
 }
 
+/** Creates a directory and what is missing above it, for their owner alone, durably. */
+export async function makeRoot(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return;
+    if (errorCode(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
+    await makeRoot(dirname(directory));
+    await makeRoot(directory);
+    return;
+  }
+  await syncDirectory(dirname(directory));
+}
+
 /**
  * Creates `directory` below `root` with all that is missing above it, for its owner alone, durably. Never creates the
  * root: when that is gone (an unmounted disk) it throws `store.unreachable`.

@@ -5,6 +5,7 @@ import { abortable } from './abortable.ts';
 import { makeDirectory, unfinishedName } from './durableFiles.ts';
 import type { ObjectBody } from './objectStore.ts';
 import { errorCode } from './storeErrors.ts';
+import { writeBatches } from './writeBatches.ts';
 
 /** Written bytes after which they are sent to the disk, so that the final sync of a large file has little left to do. */
 const writeBackBytes = 256 * 1024 * 1024;
@@ -73,11 +74,12 @@ export class UnfinishedFile {
 
   async #write(buffers: readonly Uint8Array[]): Promise<void> {
     try {
-      let rest = buffers.filter((buffer) => buffer.length > 0);
-      while (rest.length > 0) {
-        const { bytesWritten } = await this.#handle.writev(rest);
-        this.#unsynced += bytesWritten;
-        rest = without(rest, bytesWritten);
+      for (const batch of writeBatches(buffers)) {
+        for (let rest = batch; rest.length > 0; ) {
+          const { bytesWritten } = await this.#handle.writev(rest);
+          this.#unsynced += bytesWritten;
+          rest = without(rest, bytesWritten);
+        }
       }
       if (this.#writeBackError !== undefined) throw this.#writeBackError as Error;
     } catch (error) {
