@@ -69,15 +69,15 @@ for (const major of [13, 18]) {
       const [receipt, ...others] = await records();
       assert.deepEqual(others, []);
       assert.equal(receipt?.by, 'receipt');
-      assert.equal(receipt?.outcome, 'failed');
-      assert.deepEqual(receipt?.problems, outcome.problems);
-      assert.equal(receipt?.problemCount, outcome.problems.length);
+      assert.equal(receipt.outcome, 'failed');
+      assert.deepEqual(receipt.problems, outcome.problems);
+      assert.equal(receipt.problemCount, outcome.problems.length);
     });
 
     it('shows in the list, with the reason', async () => {
       const [entry] = await listBackups(backups.repository, backups.instance);
       assert.equal(entry?.state, 'broken');
-      assert.match(entry?.stateReason ?? '', /checksum/);
+      assert.match(entry.stateReason ?? '', /checksum/);
     });
 
     it('stays broken when its bytes are read back as they came', async () => {

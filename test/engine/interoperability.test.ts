@@ -74,14 +74,14 @@ describe('a backup without Pointback', () => {
       }
 
       for (const method of ['zstd', 'gzip', 'none'] as const) {
-        it(`unpacks from ${method}, satisfies pg_verifybackup, and comes up from its own files`, async () => {
+        it(`unpacks from ${method}${major === 15 ? ', satisfies pg_verifybackup' : ''}, and comes up from its own files`, async () => {
           await using home = await temporaryDirectory('by-hand', { forServer: true });
           const to = join(home.path, 'data');
           const names = variables(method, to, join(home.path, 'side'), join(home.path, 'plain'));
           assert.equal(await shell(`${unpack[method]}\n${restoreByHand}`, names), '', 'no tool complains');
           assert.deepEqual(await missingAwkwardFiles(to), []);
           const pgVerifyBackup = await clientTool('pg_verifybackup', major);
-          // Debian's 15 is part of every machine's set-up; the WAL is parsed by its pg_waldump.
+          // Debian's 15 is part of the set-up; the WAL is parsed by its pg_waldump.
           assert.ok(pgVerifyBackup !== undefined || major !== 15);
           if (pgVerifyBackup !== undefined) {
             const said = await shell('"$pg_verifybackup" "$to"', { pg_verifybackup: pgVerifyBackup, to });
@@ -112,9 +112,11 @@ describe('a backup without Pointback', () => {
         }
       });
 
-      it('says so when WAL is missing or a byte differs', async () => {
+      // Only 15's tools are on every machine.
+      if (major !== 15) return;
+      it('fails pg_verifybackup when WAL is missing or a byte differs', async () => {
         const pgVerifyBackup = await clientTool('pg_verifybackup', major);
-        if (pgVerifyBackup === undefined) return;
+        assert.ok(pgVerifyBackup !== undefined);
         await using home = await temporaryDirectory('by-hand');
         const to = join(home.path, 'data');
         await mkdir(join(home.path, 'side'));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { lstat, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { toPointbackError } from '../../server/src/api/errors.ts';
 import { planRestore } from '../../server/src/engine/restore/planRestore.ts';
 import type { RestorePlan } from '../../server/src/engine/restore/restorePlan.ts';
 import { runRestore } from '../../server/src/engine/restore/runRestore.ts';
@@ -97,6 +98,16 @@ describe('a restore into', () => {
       assertCode(await failure(runRestore(late, engineContext())), 'restore.target-not-empty');
     });
     assert.ok((await readdir(target)).includes('PG_VERSION'));
+  });
+
+  it('one directory, twice at the same moment: one wins and is whole', async () => {
+    const target = below('race');
+    const plans = [await plan(target), await plan(target)];
+    const outcomes = await Promise.allSettled(plans.map((each) => runRestore(each, engineContext())));
+    const lost = outcomes.filter((outcome) => outcome.status === 'rejected');
+    assert.equal(lost.length, 1);
+    assertCode(toPointbackError(lost[0]?.reason), 'restore.target-not-empty');
+    assert.ok((await lstat(join(target, 'global/pg_control'))).isFile());
   });
 
   it('a directory is cancelled, and leaves nothing', async () => {

@@ -27,7 +27,7 @@ async function run({ repository, instance, profile, password, hangAt, failOn }: 
     { calls: ['put', 'putIfAbsent', 'delete', 'sweep'], once: failOn?.once ?? false },
   );
   const slow = slowStore(failing, async (moment, key) => {
-    if (hangAt === undefined || moment !== hangAt.moment || !key.endsWith(hangAt.key)) return;
+    if (moment !== hangAt?.moment || !key.endsWith(hangAt.key)) return;
     await tell({ kind: 'hangs' });
     await never;
   });

@@ -34,11 +34,14 @@ export interface BaseBackupEnd {
   readonly warnings: readonly string[];
 }
 
-/** Takes the backup's bytes. A returned promise pauses the socket; a rejection ends the backup with that error. */
+/**
+ * Takes the backup's bytes. Pieces are valid during the call only. A returned promise pauses the socket; a rejection ends the
+ * backup with that error.
+ */
 export interface BaseBackupSink {
   begin(start: BaseBackupStart): Promise<void> | undefined;
   beginArchive(archive: ArchiveAnnouncement): Promise<void> | undefined;
-  /** Tar bytes of the current archive, a view of the socket's chunk. */
+  /** Tar bytes of the current archive. */
   archiveData(piece: Buffer): Promise<void> | undefined;
   endArchive(): Promise<void> | undefined;
   /** Bytes of the backup manifest, after the last archive. */
@@ -103,7 +106,7 @@ class BaseBackupReceiver {
     }
     const payload = first ? piece.subarray(1) : piece;
     if (this.#subtype === 'd') return payload.length === 0 ? undefined : this.#content(payload);
-    this.#control.push(payload);
+    this.#control.push(Buffer.from(payload));
     return last ? this.#controlMessage(Buffer.concat(this.#control)) : undefined;
   }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { Client, type Connection, type DatabaseError } from 'pg';
 import { parseServerMessage } from './backendMessages.ts';
+import { BulkSocket } from './bulkSocket.ts';
 import type { ConnectionProfile } from './connectionProfile.ts';
 
 /** Which of the two protocols on the server's port a connection speaks. */
@@ -72,6 +73,8 @@ export function createClient(
     // Proves to each other that nobody sits between the two ends of the encryption, as libpq does.
     enableChannelBinding: request.tls !== undefined,
     application_name: profile.applicationName,
+    // TLS makes buffers of its own.
+    ...(request.kind === 'replication' && request.tls === undefined ? { stream: () => new BulkSocket() } : {}),
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     scramMaxIterations: 5_000_000,

@@ -10,8 +10,8 @@ export interface FrameHandler {
   /** A complete message other than CopyData; `body` may be kept. */
   message(type: string, body: Buffer): Promise<void> | undefined;
   /**
-   * A piece of a CopyData message's payload, a view of the socket's chunk. A message has at least one piece, the last
-   * one marked. A returned promise holds everything back until it settles.
+   * A piece of a CopyData message's payload, a view of the chunk pushed. A message has at least one piece, the last one
+   * marked. A returned promise holds everything back until it settles.
    */
   copyData(piece: Buffer, first: boolean, last: boolean): Promise<void> | undefined;
 }

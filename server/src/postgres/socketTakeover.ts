@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Client } from 'pg';
 import { PointbackError } from '../api/errors.ts';
 import { encodeQuery, encodeTerminate } from './backendMessages.ts';
+import { BulkSocket } from './bulkSocket.ts';
 import { sendCancelRequest } from './cancelRequest.ts';
 import { FrameReader, type FrameHandler } from './frameReader.ts';
 
@@ -20,7 +21,8 @@ export type ExchangeEnd = 'ready' | 'closed';
 /**
  * Sends one command on an idle connection and hands everything the server answers to `handler`, bypassing the driver's
  * parser, whose CopyData chunks are views of a buffer it reuses and know no back-pressure. While a promise of the
- * handler is pending the socket is paused. The connection is spent afterwards: it is ended, or destroyed on failure.
+ * handler is pending the socket is paused. Copy data is a view of a buffer that is read into again: use it up within the
+ * call, or before the returned promise settles. The connection is spent afterwards: it is ended, or destroyed on failure.
  *
  * Rejects with what the handler threw, `connection.lost` for an error of the socket, or the signal's reason; the server is
  * then asked to cancel.
@@ -96,7 +98,8 @@ export function exchangeRaw(
       submit: () => {
         stream = (client as unknown as ClientInternals).connection.stream;
         stream.removeAllListeners('data');
-        stream.on('data', onData);
+        if (stream instanceof BulkSocket) stream.takeOver(onData);
+        else stream.on('data', onData);
         stream.once('error', (error) => {
           fail(new PointbackError('connection.lost', { message: 'The connection to the server broke.', cause: error }));
         });

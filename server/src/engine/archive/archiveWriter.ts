@@ -3,6 +3,7 @@ import type { IndexFrame } from '../../repository/backupIndex.ts';
 import type { Compression } from '../../repository/backupRecord.ts';
 import type { ObjectStore } from '../../repository/store/objectStore.ts';
 import { compressFrame } from './frameCodec.ts';
+import { gzipHeader, GzipSum } from './gzipStream.ts';
 import { HandOver } from './handOver.ts';
 
 /** Uncompressed bytes of a frame: large enough to compress well, small enough to extract a single file cheaply. */
@@ -16,8 +17,9 @@ export interface WrittenArchive {
 }
 
 interface CompressedFrame {
-  readonly buffers: readonly Buffer[];
-  readonly storedBytes: number;
+  /** Held its content uncompressed, and can be filled again once the frame is stored. */
+  readonly buffer: Buffer;
+  readonly stored: Buffer;
   readonly tarBytes: number;
 }
 
@@ -31,16 +33,17 @@ export class ArchiveWriter {
   readonly #queue: HandOver<CompressedFrame>;
   readonly #stored: Promise<void>;
   readonly #spareBuffers: Buffer[] = [];
+  readonly #gzipSum: GzipSum | undefined;
   #failure: unknown;
   #failed = false;
   #buffer: Buffer | undefined;
-  #pieces: Buffer[] = [];
   #filled = 0;
   #tarBytes = 0;
   #storedBytes = 0;
 
   constructor(store: ObjectStore, key: string, compression: Compression, signal: AbortSignal) {
     this.#compression = compression;
+    this.#gzipSum = compression.method === 'gzip' ? new GzipSum() : undefined;
     this.#queue = new HandOver(availableParallelism() + 1);
     this.#stored = store.put(key, this.#output(), { signal });
     this.#stored.catch((error: unknown) => {
@@ -51,14 +54,16 @@ export class ArchiveWriter {
     });
   }
 
-  /** Takes tar bytes; the piece must not change afterwards. Returns a promise when the caller must wait. Throws what the store threw. */
+  /** Takes tar bytes; the piece is used up within the call. Returns a promise when the caller must wait. Throws what the store threw. */
   write(piece: Buffer): Promise<void> | undefined {
     if (this.#failed) throw this.#failure;
     let rest = piece;
     let wait: Promise<void> | undefined;
     while (rest.length > 0) {
       const taken = Math.min(rest.length, frameBytes - this.#filled);
-      this.#take(taken === rest.length ? rest : rest.subarray(0, taken));
+      this.#buffer ??= this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(frameBytes);
+      rest.copy(this.#buffer, this.#filled, 0, taken);
+      this.#filled += taken;
       rest = rest.subarray(taken);
       if (this.#filled === frameBytes) wait = this.#submit();
     }
@@ -79,41 +84,35 @@ export class ArchiveWriter {
     await this.#stored.catch(() => undefined);
   }
 
-  #take(piece: Buffer): void {
-    if (this.#compression.method === 'none') {
-      this.#pieces.push(piece);
-    } else {
-      this.#buffer ??= this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(frameBytes);
-      piece.copy(this.#buffer, this.#filled);
-    }
-    this.#filled += piece.length;
-  }
-
   #submit(): Promise<void> | undefined {
     const tarBytes = this.#filled;
-    this.#filled = 0;
-    if (this.#compression.method === 'none') {
-      const buffers = this.#pieces;
-      this.#pieces = [];
-      return this.#queue.push({ buffers, storedBytes: tarBytes, tarBytes });
-    }
     const buffer = this.#buffer;
+    this.#filled = 0;
     this.#buffer = undefined;
     if (buffer === undefined) return undefined;
-    return this.#queue.push(
-      compressFrame(buffer.subarray(0, tarBytes), this.#compression).then((stored) => {
-        this.#spareBuffers.push(buffer);
-        return { buffers: [stored], storedBytes: stored.length, tarBytes };
-      }),
-    );
+    const content = buffer.subarray(0, tarBytes);
+    this.#gzipSum?.add(content);
+    return this.#queue.push(compressFrame(content, this.#compression).then((stored) => ({ buffer, stored, tarBytes })));
   }
 
   async *#output(): AsyncGenerator<readonly Buffer[]> {
-    for await (const frame of this.#queue) {
-      this.#frames.push([this.#storedBytes, frame.storedBytes, this.#tarBytes, frame.tarBytes]);
-      this.#storedBytes += frame.storedBytes;
-      this.#tarBytes += frame.tarBytes;
-      yield frame.buffers;
+    for await (const { buffer, stored, tarBytes } of this.#queue) {
+      const opening = this.#gzipSum !== undefined && this.#frames.length === 0 ? [gzipHeader] : [];
+      const length = stored.length + (opening.length > 0 ? gzipHeader.length : 0);
+      this.#frames.push([this.#storedBytes, length, this.#tarBytes, tarBytes]);
+      this.#storedBytes += length;
+      this.#tarBytes += tarBytes;
+      yield [...opening, stored];
+      this.#spareBuffers.push(buffer);
     }
+    const last = this.#frames.pop();
+    if (last === undefined) return;
+    // What ends a gzip stream belongs to its last frame: the index covers the stored file without gaps.
+    const ending = this.#gzipSum === undefined ? [] : [this.#gzipSum.end()];
+    const endBytes = ending[0]?.length ?? 0;
+    const [storedOffset, length, ...inTar] = last;
+    this.#frames.push([storedOffset, length + endBytes, ...inTar]);
+    this.#storedBytes += endBytes;
+    yield ending;
   }
 }

@@ -15,7 +15,7 @@ export interface FileDigest {
   readonly checksum: string;
 }
 
-/** Somebody who wants a file's content as it passes. Pieces are views and may be kept. */
+/** Somebody who wants a file's content as it passes. Of a backup being received, pieces are valid during the call only. */
 export interface ContentSink {
   content(piece: Buffer): void;
   end(): void;

@@ -1,11 +1,11 @@
 import { promisify } from 'node:util';
-import { constants, gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import { constants, deflateRaw, inflateRaw, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { Compression, CompressionMethod } from '../../repository/backupRecord.ts';
 
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
-const compressGzip = promisify(gzip);
-const decompressGzip = promisify(gunzip);
+const compressDeflate = promisify(deflateRaw);
+const decompressDeflate = promisify(inflateRaw);
 
 /** What an archive's file name ends with, by compression. */
 export const archiveSuffix: Readonly<Record<CompressionMethod, string>> = {
@@ -18,8 +18,9 @@ export const archiveSuffix: Readonly<Record<CompressionMethod, string>> = {
 export const defaultLevel: Readonly<Record<Exclude<CompressionMethod, 'none'>, number>> = { zstd: 3, gzip: 6 };
 
 /**
- * Compresses one frame on the thread pool: a complete zstd frame with content size and checksum, or a gzip member, so that
- * frames laid end to end are one stream for any tool. `none` hands the bytes back.
+ * Compresses one frame on the thread pool: a complete zstd frame with content size and checksum, or deflate blocks that
+ * refer to nothing before them, so that frames laid end to end are one stream for any tool (for gzip between the ends that
+ * `GzipSum` gives). `none` hands the bytes back.
  */
 export async function compressFrame(input: Buffer, { method, level }: Compression): Promise<Buffer> {
   switch (method) {
@@ -33,7 +34,11 @@ export async function compressFrame(input: Buffer, { method, level }: Compressio
         },
       });
     case 'gzip':
-      return compressGzip(input, { chunkSize: outputGuess(input.length), level: level ?? defaultLevel.gzip });
+      return compressDeflate(input, {
+        chunkSize: outputGuess(input.length),
+        level: level ?? defaultLevel.gzip,
+        finishFlush: constants.Z_FULL_FLUSH,
+      });
     case 'none':
       return input;
   }
@@ -52,7 +57,9 @@ export async function decompressFrame(stored: Buffer, method: CompressionMethod,
   const content =
     method === 'none'
       ? stored
-      : await (method === 'zstd' ? decompressZstd(stored, options) : decompressGzip(stored, options));
+      : await (method === 'zstd'
+          ? decompressZstd(stored, options)
+          : decompressDeflate(stored, { ...options, finishFlush: constants.Z_SYNC_FLUSH }));
   if (content.length !== tarLength) {
     throw new RangeError(`a frame holds ${content.length} bytes where the index says ${tarLength}`);
   }

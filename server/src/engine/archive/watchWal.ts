@@ -99,7 +99,7 @@ export class SmallFileWatcher implements MemberObserver {
     const pieces: Buffer[] = [];
     return {
       content: (piece) => {
-        pieces.push(piece);
+        pieces.push(Buffer.from(piece));
       },
       end: () => {
         this.#contents.set(path, Buffer.concat(pieces));

@@ -130,7 +130,7 @@ export class BackupSink implements BaseBackupSink {
         manifest.fail(error instanceof Error ? error : new Error(String(error)));
       });
     }
-    return this.#manifest.push(piece);
+    return this.#manifest.push(Buffer.from(piece));
   }
 
   warning(text: string): void {

@@ -75,7 +75,7 @@ export class UnfinishedFile {
   async #write(buffers: readonly Uint8Array[]): Promise<void> {
     try {
       for (const batch of writeBatches(buffers)) {
-        for (let rest = batch; rest.length > 0; ) {
+        for (let rest = batch; rest.length > 0;) {
           const { bytesWritten } = await this.#handle.writev(rest);
           this.#unsynced += bytesWritten;
           rest = without(rest, bytesWritten);
