@@ -90,21 +90,35 @@ describe('a backup into a store that fails', () => {
     await scene.assertWorks();
   });
 
-  for (const name of ['base.tar', 'backup_manifest', 'index.json']) {
-    it(`after it hung so long at ${name} that the server had to wait`, async () => {
-      const stalled = async (): Promise<void> => {
-        const waiting = `SELECT FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event IN ('WalSenderWriteData', 'ClientWrite')`;
-        if (name === 'base.tar')
-          await waitFor('the server waits', async () => (await scene.server.sql(waiting)).length > 0);
-      };
-      class HangsAndFails extends PassThrough {
-        override async put(key: string, body: ObjectBody, options?: StoreCallOptions): Promise<void> {
-          if (!key.endsWith(name)) return this.inner.put(key, body, options);
-          await stalled();
-          throw new PointbackError('store.failed', { message: 'The file server went away.' });
-        }
-      }
-      await scene.assertFails('store.failed', into(new HangsAndFails(scene.repository.store)));
+  /** Objects of that name fail before the store has taken a byte of them, once `when` has come. */
+  class FailsAt extends PassThrough {
+    readonly #name: string;
+    readonly #when: () => Promise<unknown>;
+
+    constructor(name: string, when: () => Promise<unknown> = () => Promise.resolve()) {
+      super(scene.repository.store);
+      this.#name = name;
+      this.#when = when;
+    }
+
+    override async put(key: string, body: ObjectBody, options?: StoreCallOptions): Promise<void> {
+      if (!key.endsWith(this.#name)) return this.inner.put(key, body, options);
+      await this.#when();
+      throw new PointbackError('store.failed', { message: 'The file server went away.' });
+    }
+  }
+
+  it('after it hung so long that the server had to wait', { timeout: 30_000 }, async () => {
+    const waiting = `SELECT FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event IN ('WalSenderWriteData', 'ClientWrite')`;
+    const serverWaits = (): Promise<unknown> =>
+      waitFor('the server waits', async () => (await scene.server.sql(waiting)).length > 0);
+    await scene.assertFails('store.failed', into(new FailsAt('base.tar', serverWaits)));
+    await scene.assertWorks();
+  });
+
+  for (const name of ['backup_manifest', 'index.json']) {
+    it(`at ${name}`, async () => {
+      await scene.assertFails('store.failed', into(new FailsAt(name)));
       await scene.assertWorks();
     });
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir, readlink, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { inspect } from 'node:util';
 import { toPointbackError, type ErrorCode, type PointbackError } from '../../server/src/api/errors.ts';
 import type { OperationContext } from '../../server/src/engine/context.ts';
 import { runBackup } from '../../server/src/engine/backup/runBackup.ts';
@@ -166,7 +167,7 @@ export async function failure(promise: Promise<unknown>): Promise<PointbackError
   } catch (error) {
     return toPointbackError(error);
   }
-  throw new assert.AssertionError({ message: `It succeeded: ${String(JSON.stringify(result)).slice(0, 500)}` });
+  throw new assert.AssertionError({ message: `It succeeded: ${inspect(result).slice(0, 500)}` });
 }
 
 /** One of the codes, a whole sentence, and what to do next. */

@@ -12,8 +12,15 @@ import type { JobSpecification } from './jobSpecification.ts';
 
 const cancellation = new AbortController();
 
-function tell(message: FromJob): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+/** Resolves once the message is on its way, or nobody is there to get it. */
+function tell(message: FromJob): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected && process.send !== undefined)
+      process.send(message, undefined, undefined, () => {
+        resolve();
+      });
+    else resolve();
+  });
 }
 
 /** Asks whoever started the job, at every connection anew: the answer is kept nowhere. */
@@ -29,7 +36,7 @@ class AskedPasswords implements PasswordSource {
       this.#waiting.set(question, (value) => {
         resolve(value === null ? undefined : new Secret(value));
       });
-      tell({ kind: 'password-wanted', question, request });
+      void tell({ kind: 'password-wanted', question, request });
     });
   }
 
@@ -49,18 +56,18 @@ async function run(specification: JobSpecification): Promise<void> {
   const context: OperationContext = {
     signal: cancellation.signal,
     progress: (event) => {
-      tell({ kind: 'progress', event });
+      void tell({ kind: 'progress', event });
     },
     log: (level, message) => {
-      tell({ kind: 'log', level, message });
+      void tell({ kind: 'log', level, message });
     },
     secrets: passwords,
   };
   try {
-    tell({ kind: 'done', result: await runJobOperation(specification, context) });
+    await tell({ kind: 'done', result: await runJobOperation(specification, context) });
   } catch (error) {
     const known = toPointbackError(error);
-    tell({ kind: 'failed', error: known.toJSON() });
+    await tell({ kind: 'failed', error: known.toJSON() });
     process.exitCode = known.exitCode;
   } finally {
     // The channel alone would keep the process alive.
@@ -88,4 +95,4 @@ process.on('message', (message: ToJob) => {
       passwords.answer(message.question, message.value);
   }
 });
-tell({ kind: 'ready' });
+void tell({ kind: 'ready' });

@@ -50,6 +50,13 @@ export function exchangeRaw(
         reject(error instanceof Error ? error : new Error(String(error)));
       });
     };
+    const onClose = (): void => {
+      // After an abort the cancel request is awaited first; `onAbort` rejects.
+      if (signal.aborted) return;
+      settle(() => {
+        resolve('closed');
+      });
+    };
     const onAbort = (): void => {
       const ended = sendCancelRequest({ host: client.host, port: client.port, processId: processID, secretKey });
       void ended.then(() => {
@@ -103,16 +110,11 @@ export function exchangeRaw(
         stream.once('error', (error) => {
           fail(new PointbackError('connection.lost', { message: 'The connection to the server broke.', cause: error }));
         });
-        stream.once('close', () => {
-          // After an abort the cancel request is awaited first; `onAbort` rejects.
-          if (signal.aborted) return;
-          settle(() => {
-            resolve('closed');
-          });
-        });
+        stream.once('close', onClose);
         stream.write(encodeQuery(command));
       },
-      handleError: () => undefined,
+      // The driver's way to say that the connection had ended before the command was sent.
+      handleError: onClose,
       handleReadyForQuery: () => undefined,
     } as never);
   });

@@ -6,6 +6,7 @@ import {
   quarantineIdent,
   quarantineSettings,
   quoteSetting,
+  sortPreloadLibraries,
 } from '../../../server/src/engine/restore/quarantine.ts';
 
 const facts = {
@@ -29,6 +30,8 @@ describe('quarantineSettings', () => {
     for (const [name, value] of Object.entries({
       listen_addresses: '127.0.0.1',
       archive_mode: 'off',
+      archive_cleanup_command: '',
+      recovery_end_command: '',
       primary_conninfo: '',
       primary_slot_name: '',
       synchronous_standby_names: '',
@@ -52,6 +55,22 @@ describe('quarantineSettings', () => {
     assert.deepEqual(newerNames(13), []);
     assert.deepEqual(newerNames(15), ['archive_library']);
     assert.deepEqual(newerNames(17), ['archive_library', 'sync_replication_slots', 'summarize_wal']);
+  });
+
+  it('give an old server files of its own in place of the original’s', () => {
+    const of = (major: number) => quarantineSettings({ ...facts, major });
+    assert.equal(of(13).get('stats_temp_directory'), 'pg_stat_tmp');
+    assert.equal(of(15).has('stats_temp_directory'), false);
+    assert.equal(of(15).get('promote_trigger_file'), '');
+    assert.equal(of(16).has('promote_trigger_file'), false);
+  });
+
+  it('preload only libraries that are known to do nothing by themselves', () => {
+    const names = ['$libdir/pg_stat_statements', 'pgaudit.so', '$libdir/pg_cron', 'pg_cron.so', 'pglogical', 'citus'];
+    assert.deepEqual(sortPreloadLibraries(names), {
+      kept: ['$libdir/pg_stat_statements', 'pgaudit.so'],
+      leftOut: ['$libdir/pg_cron', 'pg_cron.so', 'pglogical', 'citus'],
+    });
   });
 
   it('clear every other recovery target before they set theirs', () => {

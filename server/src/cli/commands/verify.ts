@@ -1,3 +1,4 @@
+import type { PointbackError } from '../../api/errors.ts';
 import type { VerifyOutcome } from '../../engine/verify/verifyBackup.ts';
 import { problemLines, stateWord } from '../backupText.ts';
 import { defineCommand } from '../command.ts';
@@ -29,22 +30,31 @@ export const verifyCommand = defineCommand({
     const { verifyBackup } = await import('../../engine/verify/verifyBackup.ts');
     const { listBackups } = await import('../../repository/catalog.ts');
     const outcomes: VerifyOutcome[] = [];
+    const unreadable: PointbackError[] = [];
+    const damaged = (error: PointbackError): void => {
+      unreadable.push(error);
+    };
     // Without any backup the operation itself says so, in its own words.
-    const all = id === undefined ? (await listBackups(repository, name)).map(({ record }) => record.id) : [id];
-    for (const backup of all.length === 0 ? [undefined] : all) {
+    const all =
+      id === undefined ? (await listBackups(repository, name, { damaged })).map(({ record }) => record.id) : [id];
+    for (const backup of all.length === 0 && unreadable.length === 0 ? [undefined] : all) {
       const parameters = { repository, instance: name, ...(backup === undefined ? {} : { id: backup }) };
       outcomes.push(await verifyBackup(parameters, session.context));
     }
-    const failed = outcomes.filter(({ verification }) => verification.outcome === 'failed');
+    const passed = unreadable.length === 0 && outcomes.every(({ verification }) => verification.outcome === 'passed');
     return {
       json: {
         instance: name,
         repository: repository.location,
-        outcome: failed.length === 0 ? 'passed' : 'failed',
+        outcome: passed ? 'passed' : 'failed',
         backups: outcomes.map(({ record, verification }) => ({ id: record.id, verification })),
+        problems: unreadable.map((error) => error.toJSON()),
       },
-      text: outcomes.flatMap((outcome) => verificationLines(outcome, session.style)),
-      exitCode: failed.length === 0 ? 0 : 3,
+      text: [
+        ...outcomes.flatMap((outcome) => verificationLines(outcome, session.style)),
+        ...unreadable.flatMap(({ message, remedy }) => [`error: ${message}`, `  → ${remedy}`]),
+      ],
+      exitCode: passed ? 0 : 3,
     };
   },
 });

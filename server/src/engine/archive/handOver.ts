@@ -17,9 +17,9 @@ export class HandOver<T> implements AsyncIterable<T> {
 
   /** Adds a value. Returns a promise when full: push nothing more until it resolves. */
   push(item: T | Promise<T>): Promise<void> | undefined {
-    if (this.#abandoned || this.#failure !== undefined) return undefined;
     // A rejection is the consumer's to see; until it gets there it must not count as unhandled.
     if (item instanceof Promise) item.catch(() => undefined);
+    if (this.#abandoned || this.#failure !== undefined) return undefined;
     this.#items.push(item);
     this.#wakeConsumer?.();
     if (this.#items.length < this.#capacity) return undefined;

@@ -4,6 +4,9 @@ import { openReplicationConnection } from '../../postgres/connect.ts';
 import type { ReplicationConnection } from '../../postgres/replicationConnection.ts';
 import type { OperationContext } from '../context.ts';
 
+const oldestMajor = 13;
+const newestMajor = 18;
+
 /** A server ready to give a base backup, and who it is. */
 export interface BackupSource {
   /** Physical replication connection; BASE_BACKUP will spend it. */
@@ -34,6 +37,7 @@ export async function openSource(
   const connection = await openReplicationConnection(profile, context);
   let slotHolder: ReplicationConnection | undefined;
   try {
+    requireKnownVersion(connection.serverVersionNumber);
     const { systemIdentifier } = await connection.identifySystem();
     if ((await connection.show('wal_level')) === 'minimal') {
       throw new PointbackError('replication.wal-level', {
@@ -57,6 +61,16 @@ export async function openSource(
     slotHolder?.destroy();
     throw error;
   }
+}
+
+/** Refuses before the transfer what could not be checked after it: WAL and control file have a layout a major version. */
+function requireKnownVersion(serverVersionNumber: number): void {
+  const major = Math.floor(serverVersionNumber / 10000);
+  if (major >= oldestMajor && major <= newestMajor) return;
+  throw new PointbackError('server.version-unsupported', {
+    message: `The server is PostgreSQL ${major}; physical backups are taken of ${oldestMajor} to ${newestMajor}.`,
+    details: { major },
+  });
 }
 
 /** Ends both connections; the temporary slot goes with its session. */

@@ -33,7 +33,7 @@ export async function requireSpace(
 
 async function expectedRatio(repository: Repository, instance: string, compression: Compression): Promise<number> {
   if (compression.method === 'none') return 1;
-  const earlier = (await listBackups(repository, instance)).find(
+  const earlier = (await listBackups(repository, instance, { damaged: () => undefined })).find(
     ({ record }) => record.compression.method === compression.method && record.tarBytes > 0,
   );
   return earlier === undefined ? hopefulRatio : ratioOf(earlier.record);

@@ -30,7 +30,9 @@ export interface DeletionParameters {
  */
 export async function planDeletion({ repository, instance, id }: DeletionParameters): Promise<DeletionPlan> {
   const backup = await findBackup(repository, instance, id);
-  const others = (await listBackups(repository, instance)).filter(({ record }) => record.id !== backup.record.id);
+  const others = (await listBackups(repository, instance, { damaged: () => undefined })).filter(
+    ({ record }) => record.id !== backup.record.id,
+  );
   const children = others.filter(({ record }) => record.parent === backup.record.id);
   if (children.length > 0) {
     throw new PointbackError('backup.needed-by-others', {

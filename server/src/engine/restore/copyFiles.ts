@@ -8,7 +8,13 @@ import { formatTablespaceMap } from '../../formats/tablespaceMap.ts';
 import { configurationKey } from '../../repository/layout.ts';
 import { confineConfiguration, neutralizeConfiguration, preloadLibrariesOf } from './configurationText.ts';
 import { copyFolder, quarantineHbaFile, quarantineIdentFile, restoreRecordFile } from './layoutOfCopy.ts';
-import { formatSettings, quarantineHba, quarantineIdent, quarantineSettings } from './quarantine.ts';
+import {
+  formatSettings,
+  quarantineHba,
+  quarantineIdent,
+  quarantineSettings,
+  sortPreloadLibraries,
+} from './quarantine.ts';
 import type { RestorePlan } from './restorePlan.ts';
 
 /** Everything a restored data directory holds that did not come out of the archives. */
@@ -83,18 +89,19 @@ export class CopyFiles {
     if (!(await exists(this.#place('pg_ident.conf')))) await this.write('pg_ident.conf', plain);
   }
 
-  /** Puts the copy into quarantine and recovery, see `quarantineSettings`. */
-  async quarantine(unfinishedControlFile: Buffer): Promise<void> {
+  /** Puts the copy into quarantine and recovery, see `quarantineSettings`. Returns the preload libraries it left out. */
+  async quarantine(unfinishedControlFile: Buffer): Promise<readonly string[]> {
     const { targetDirectory, port, start, backup, owner } = this.#plan;
     const control = parseControlFile(await readFile(unfinishedControlFile));
     const written = await this.#text('postgresql.auto.conf');
+    const preloadLibraries = preloadLibrariesOf(`${await this.#text('postgresql.conf')}\n${written}`);
     const settings = quarantineSettings({
       dataDirectory: targetDirectory,
       port,
       promote: start?.promote ?? false,
       major: Math.floor(backup.serverVersionNumber / 10000),
       control,
-      preloadLibraries: preloadLibrariesOf(`${await this.#text('postgresql.conf')}\n${written}`),
+      preloadLibraries,
     });
     const systemUsers = [userInfo().username, ...(owner === undefined ? [] : [owner.name])];
     await this.write(quarantineHbaFile, quarantineHba(start?.method.kind === 'container'));
@@ -108,6 +115,7 @@ export class CopyFiles {
     await this.write('postgresql.auto.conf', Buffer.concat([Buffer.from(written, 'latin1'), ours]));
     await this.remove('standby.signal');
     await this.write('recovery.signal', '');
+    return sortPreloadLibraries(preloadLibraries).leftOut;
   }
 
   /**

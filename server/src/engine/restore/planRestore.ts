@@ -1,4 +1,4 @@
-import { realpath, statfs } from 'node:fs/promises';
+import { realpath, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PointbackError } from '../../api/errors.ts';
 import { formatBytes } from '../../api/format.ts';
@@ -50,7 +50,7 @@ export async function planRestore(parameters: RestoreParameters, context: Operat
   const major = Math.floor(record.serverVersionNumber / 10000);
   const owner = await resolveOwner(parameters.owner, targetDirectory, parameters.start !== undefined);
   const freeBytes = await freeBytesAt(targetDirectory);
-  requireSpace(record, targetDirectory, freeBytes);
+  await requireSpace(record, targetDirectory, tablespaces);
   const port = parameters.start?.port ?? (await freePort());
   const warnings: string[] = [];
   if (state === 'broken') warnings.push(`This backup is broken: ${stateReason ?? 'see its verification'}`);
@@ -128,20 +128,40 @@ async function realPlace(path: string): Promise<string> {
   }
 }
 
-function requireSpace({ tarBytes }: BackupRecord, directory: string, freeBytes: number): void {
-  if (freeBytes >= tarBytes + reserveBytes) return;
-  throw new PointbackError('restore.no-space', {
-    message: `The restore writes ${formatBytes(tarBytes)}, but at ${directory} only ${formatBytes(freeBytes)} are free.`,
-    details: { neededBytes: tarBytes + reserveBytes, freeBytes },
-  });
+/** Holds what goes to each file system against what is free there. */
+async function requireSpace(
+  { archives }: BackupRecord,
+  targetDirectory: string,
+  tablespaces: readonly TablespacePlan[],
+): Promise<void> {
+  const needs = new Map<number, { directory: string; bytes: number }>();
+  for (const { tablespaceOid, tarBytes } of archives) {
+    const directory = tablespaces.find(({ oid }) => oid === tablespaceOid)?.to ?? targetDirectory;
+    const { dev } = await atNearestExisting(directory, (path) => stat(path));
+    const need = needs.get(dev) ?? { directory, bytes: reserveBytes };
+    need.bytes += tarBytes;
+    needs.set(dev, need);
+  }
+  for (const { directory, bytes } of needs.values()) {
+    const freeBytes = await freeBytesAt(directory);
+    if (freeBytes >= bytes) continue;
+    throw new PointbackError('restore.no-space', {
+      message: `The restore needs ${formatBytes(bytes)} on the disk of ${directory}, where ${formatBytes(freeBytes)} are free.`,
+      details: { directory, neededBytes: bytes, freeBytes },
+    });
+  }
 }
 
-/** Free bytes at the nearest directory that exists. */
 async function freeBytesAt(directory: string): Promise<number> {
+  const { bavail, bsize } = await atNearestExisting(directory, (path) => statfs(path));
+  return bavail * bsize;
+}
+
+/** Asks about the directory, or the nearest above it that exists. */
+async function atNearestExisting<T>(directory: string, ask: (path: string) => Promise<T>): Promise<T> {
   for (let at = directory; ; at = dirname(at)) {
     try {
-      const { bavail, bsize } = await statfs(at);
-      return bavail * bsize;
+      return await ask(at);
     } catch (error) {
       if (dirname(at) === at) throw error;
     }

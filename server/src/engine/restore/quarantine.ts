@@ -16,8 +16,36 @@ export interface QuarantineFacts {
   readonly preloadLibraries: readonly string[];
 }
 
-/** Libraries whose workers act on the world by themselves: jobs of the original must not run twice. */
-const librariesThatAct = new Set(['pg_cron', 'pg_partman_bgw', 'pg_net', 'pgagent', 'pg_timetable']);
+/**
+ * Libraries a copy may preload: known to do nothing by themselves. Everything else stays out, since a worker of the original
+ * (a scheduler, a replication apply worker, a cluster daemon) must not run twice.
+ */
+const inertLibraries = new Set([
+  'auth_delay',
+  'auto_explain',
+  'credcheck',
+  'hypopg',
+  'passwordcheck',
+  'pg_buffercache',
+  'pg_hint_plan',
+  'pg_qualstats',
+  'pg_stat_kcache',
+  'pg_stat_monitor',
+  'pg_stat_statements',
+  'pg_trgm',
+  'pg_wait_sampling',
+  'pgaudit',
+  'plpgsql',
+  'set_user',
+  'timescaledb',
+]);
+
+/** Which of the libraries a copy may preload, and which stay out. */
+export function sortPreloadLibraries(libraries: readonly string[]): { kept: string[]; leftOut: string[] } {
+  const inert = (library: string): boolean =>
+    inertLibraries.has(library.replace(/^.*[\\/]/, '').replace(/\.(so|dll|dylib)$/, ''));
+  return { kept: libraries.filter(inert), leftOut: libraries.filter((library) => !inert(library)) };
+}
 
 /** Memory a copy takes at the start, whatever the original's machine had. */
 const sharedBuffers = '256MB';
@@ -33,6 +61,9 @@ export function quarantineSettings(facts: QuarantineFacts): ReadonlyMap<string, 
   const socketDirectory = socketDirectoryIn(dataDirectory, port);
   const since = (version: number, name: string, value: string): [string, string][] =>
     major >= version ? [[name, value]] : [];
+  const until = (version: number, name: string, value: string): [string, string][] =>
+    major <= version ? [[name, value]] : [];
+  const { kept } = sortPreloadLibraries(preloadLibraries);
   return new Map<string, string>([
     ['port', String(port)],
     ['listen_addresses', '127.0.0.1'],
@@ -56,7 +87,14 @@ export function quarantineSettings(facts: QuarantineFacts): ReadonlyMap<string, 
     ['max_logical_replication_workers', '0'],
     ...since(17, 'sync_replication_slots', 'off'),
     ...since(17, 'summarize_wal', 'off'),
-    ['shared_preload_libraries', preloadLibraries.filter((library) => !librariesThatAct.has(library)).join(', ')],
+    ['shared_preload_libraries', kept.join(', ')],
+    // Its jobs are the original's.
+    ...(kept.length > 0 ? ([['timescaledb.max_background_workers', '0']] as const) : []),
+    // What the original runs at these moments acts on the original's archive and address.
+    ['archive_cleanup_command', ''],
+    ['recovery_end_command', ''],
+    ...until(15, 'promote_trigger_file', ''),
+    ...until(14, 'stats_temp_directory', 'pg_stat_tmp'),
     ['hot_standby', 'on'],
     ['max_connections', String(control.maxConnections)],
     ['max_worker_processes', String(control.maxWorkerProcesses)],

@@ -1,6 +1,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PointbackError } from '../../api/errors.ts';
+import { shellWord } from '../../api/shellWord.ts';
 import { unfinishedMarker } from './layoutOfCopy.ts';
 
 /** Throws `restore.target-not-empty` unless the directory is empty or does not exist. */
@@ -25,7 +26,7 @@ export async function requireEmpty(directory: string): Promise<void> {
     message: unfinished
       ? `${directory} holds what an interrupted restore left.`
       : `${directory} is not empty: it holds ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}.`,
-    ...(unfinished ? { remedy: `Remove it (rm -r ${directory}) and restore again.` } : {}),
+    ...(unfinished ? { remedy: `Remove it (rm -r -- ${shellWord(directory)}) and restore again.` } : {}),
   });
 }
 

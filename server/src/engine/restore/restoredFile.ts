@@ -2,11 +2,14 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { PointbackError } from '../../api/errors.ts';
 import { writeCallBytes } from '../../repository/store/writeBatches.ts';
 import type { FileOwner } from './restorePlan.ts';
+import type { Slots } from './slots.ts';
 
 /** How a restored file is created. */
 export interface FileAttributes {
   readonly mode: number;
   readonly owner?: FileOwner;
+  /** How many files may be open at once: a frame can hold thousands of small ones. */
+  readonly slots: Slots;
 }
 
 /** One file on its way to the disk: writes follow each other, the caller does not wait for them. */
@@ -23,14 +26,14 @@ export class RestoredFile {
 
   /** Queues a piece. The promise tells when it is written; it rejects with `restore.write-failed`. */
   write(piece: Buffer): Promise<void> {
-    this.#handle ??= open(this.#path, 'wx', this.#attributes.mode);
+    this.#handle ??= this.#open();
     const handle = this.#handle;
     return this.#then(async () => writeWhole(await handle, piece));
   }
 
   /** Queues the end: owner set, file closed. An empty file is created here. */
   close(): Promise<void> {
-    this.#handle ??= open(this.#path, 'wx', this.#attributes.mode);
+    this.#handle ??= this.#open();
     const handle = this.#handle;
     return this.#then(async () => {
       const file = await handle;
@@ -39,6 +42,7 @@ export class RestoredFile {
         if (owner !== undefined) await file.chown(owner.uid, owner.gid);
       } finally {
         await file.close();
+        this.#attributes.slots.release();
       }
     });
   }
@@ -46,7 +50,19 @@ export class RestoredFile {
   /** Closes the file after a failure, without finishing it. */
   async abandon(): Promise<void> {
     await this.#last.catch(() => undefined);
+    // Closing twice is an error that says nothing; the slots die with the restore.
     await this.#handle?.then((file) => file.close()).catch(() => undefined);
+  }
+
+  async #open(): Promise<FileHandle> {
+    const { slots, mode } = this.#attributes;
+    await slots.acquire();
+    try {
+      return await open(this.#path, 'wx', mode);
+    } catch (error) {
+      slots.release();
+      throw error;
+    }
   }
 
   #then(step: () => Promise<void>): Promise<void> {

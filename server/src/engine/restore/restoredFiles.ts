@@ -12,6 +12,7 @@ import type { TarEntry } from '../../formats/tar.ts';
 import type { ContentSink, MemberObserver } from '../archive/fileHasher.ts';
 import { RestoredFile, writeFailed } from './restoredFile.ts';
 import type { FileOwner, RestorePlan } from './restorePlan.ts';
+import { Slots } from './slots.ts';
 
 /** Bytes handed to the operating system and not yet taken by it; more makes the reader wait. */
 const mostPendingBytes = 32 * 1024 * 1024;
@@ -37,6 +38,7 @@ export interface RestoreTarget {
 export class RestoredFiles implements MemberObserver {
   readonly #target: RestoreTarget;
   readonly #open = new Set<RestoredFile>();
+  readonly #slots = new Slots(mostOpenFiles);
   #pendingBytes = 0;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
@@ -107,7 +109,7 @@ export class RestoredFiles implements MemberObserver {
 
   #writeFile(place: Buffer): ContentSink {
     const { fileMode: mode, owner } = this.#target;
-    const file = new RestoredFile(place, { mode, ...(owner === undefined ? {} : { owner }) });
+    const file = new RestoredFile(place, { mode, slots: this.#slots, ...(owner === undefined ? {} : { owner }) });
     this.#open.add(file);
     return {
       content: (piece) => {

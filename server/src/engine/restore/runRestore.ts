@@ -2,9 +2,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPointbackError, PointbackError } from '../../api/errors.ts';
 import { findBackup } from '../../repository/catalog.ts';
-import { acquireSharedLock } from '../../repository/lock/sharedLocks.ts';
 import { readBackup } from '../archive/readBackup.ts';
 import type { OperationContext } from '../context.ts';
+import { acquireReaderLock } from '../readerLock.ts';
 import { CopyFiles } from './copyFiles.ts';
 import { unfinishedMarker } from './layoutOfCopy.ts';
 import { requireEmpty } from './requireEmpty.ts';
@@ -37,11 +37,7 @@ const ownerMode = { directory: 0o700, file: 0o600 };
 export async function runRestore(plan: RestorePlan, context: OperationContext): Promise<RestoreOutcome> {
   const { repository, instance, backup } = plan;
   const startedAt = Date.now();
-  const lock = await acquireSharedLock(repository.store, instance, {
-    purpose: `restore ${backup.id}`,
-    backup: backup.id,
-    signal: context.signal,
-  });
+  const lock = await acquireReaderLock(repository, instance, backup.id, 'restore', context);
   let writtenBytes: number;
   try {
     // It may have been deleted since it was planned, before the lock was there.
@@ -97,7 +93,14 @@ async function writeCopy(plan: RestorePlan, context: OperationContext): Promise<
     await files.finish();
     await copy.linkTablespaces();
     await copy.provideConfiguration();
-    await copy.quarantine(files.unfinishedControlFile);
+    const leftOut = await copy.quarantine(files.unfinishedControlFile);
+    if (leftOut.length > 0) {
+      const names = leftOut.join(', ');
+      context.log(
+        'warning',
+        `the copy starts without ${names}: their workers could act on what belongs to the original`,
+      );
+    }
     context.progress({ phase: 'syncing' });
     await syncTrees(directories, context.signal);
     context.signal.throwIfAborted();

@@ -1,9 +1,10 @@
+import { isPointbackError } from '../../api/errors.ts';
 import { pointbackVersion } from '../../api/version.ts';
 import type { BackupRecord, VerificationProblem, VerificationRecord } from '../../repository/backupRecord.ts';
 import { addVerification, findBackup } from '../../repository/catalog.ts';
-import { acquireSharedLock } from '../../repository/lock/sharedLocks.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { OperationContext } from '../context.ts';
+import { acquireReaderLock } from '../readerLock.ts';
 import { checkObjects } from './checkObjects.ts';
 import { FileCounter } from '../archive/watchWal.ts';
 import { readBackup } from '../archive/readBackup.ts';
@@ -34,11 +35,7 @@ const mostProblemsKept = 1000;
 export async function verifyBackup(parameters: VerifyParameters, context: OperationContext): Promise<VerifyOutcome> {
   const { repository, instance } = parameters;
   const { record } = await findBackup(repository, instance, parameters.id);
-  const lock = await acquireSharedLock(repository.store, instance, {
-    purpose: `verify ${record.id}`,
-    backup: record.id,
-    signal: context.signal,
-  });
+  const lock = await acquireReaderLock(repository, instance, record.id, 'verify', context);
   try {
     // It may have been deleted before the lock was there.
     await findBackup(repository, instance, record.id);
@@ -78,7 +75,10 @@ export async function verifyBackup(parameters: VerifyParameters, context: Operat
       problemCount,
     };
     signal.throwIfAborted();
-    await addVerification(repository, instance, record.id, verification);
+    await addVerification(repository, instance, record.id, verification).catch((error: unknown) => {
+      if (!isPointbackError(error, 'store.not-writable')) throw error;
+      context.log('warning', 'the repository cannot be written, so the outcome is not recorded beside the backup');
+    });
     return { record, verification };
   } finally {
     await lock.release();
