@@ -151,8 +151,8 @@ describe('a restore onto a disk that gets full', { skip: notRoot }, () => {
     await disk.leaveFree(60 * mebibyte);
     const error = await failure(plan(join(disk.path, 'copy')));
     assertCode(error, 'restore.no-space');
-    assert.match(error.message, /writes .*, but at .* only .* are free/);
     await disk.clear();
+    assert.match(error.message, /\d MB .*\/copy.* 62\.9 MB are free/);
     assert.deepEqual(await readdir(disk.path), []);
   });
 

@@ -22,13 +22,24 @@ export interface ArchiveRecord {
   readonly storedBytes: number;
 }
 
-/** A configuration file that lay outside the data directory and was captured over SQL. */
+/** The name of a configuration file: those the server starts from, and those postgresql.conf includes, numbered. */
+export type ConfigurationFileName =
+  | 'postgresql.conf'
+  | 'pg_hba.conf'
+  | 'pg_ident.conf'
+  | `included-${number}.conf`;
+
+/** A configuration file the archives lack (it lay outside the data directory or was a link), captured over SQL. */
 export interface ConfigurationFileRecord {
-  readonly name: 'postgresql.conf' | 'pg_hba.conf' | 'pg_ident.conf';
-  /** Absolute path on the server. */
-  readonly serverPath: string;
+  readonly name: ConfigurationFileName;
+  /** Path on the server; absent when the role was not allowed to see it. */
+  readonly serverPath?: string;
   /** Whether its content lies under `configuration/` of the backup; false when SQL was not allowed to read it. */
   readonly captured: boolean;
+  /** Bytes, of a captured one. */
+  readonly size?: number;
+  /** SHA-256 in hexadecimal digits, of a captured one. */
+  readonly sha256?: string;
 }
 
 /** The commit record of a backup, `backup.json`: the backup exists if and only if this does. Written last, never changed. */

@@ -66,6 +66,9 @@ export async function commitBackup(
   for (const { name, storedBytes } of record.archives) {
     await requireObject(store, dataKey(instance, id, name), storedBytes, options);
   }
+  for (const { name, captured, size } of record.configurationFiles) {
+    if (captured) await requireObject(store, configurationKey(instance, id, name), size, options);
+  }
   await requireObject(store, manifestKey(instance, id), undefined, options);
   await requireObject(store, indexKey(instance, id), undefined, options);
   if (!(await store.putIfAbsent(backupRecordKey(instance, id), formatRecord(record), options))) {

@@ -3,6 +3,7 @@ import type {
   ArchiveRecord,
   BackupRecord,
   Compression,
+  ConfigurationFileName,
   ConfigurationFileRecord,
   DrillRecord,
   InstanceRecord,
@@ -62,10 +63,17 @@ const compression = object<Compression>({
   level: optional(integer(-131072, 22)),
 });
 
+const configurationFileName = text(
+  /^(?:postgresql|pg_hba|pg_ident|included-[1-9]\d{0,5})\.conf$/,
+  'the name of a configuration file',
+) as Field<ConfigurationFileName>;
+
 const configurationFile = object<ConfigurationFileRecord>({
-  name: oneOf('postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'),
-  serverPath: text(),
+  name: configurationFileName,
+  serverPath: optional(text()),
   captured: boolean,
+  size: optional(integer()),
+  sha256: optional(text(/^[0-9a-f]{64}$/, 'a SHA-256')),
 });
 
 const backupRecord = object<BackupRecord>({

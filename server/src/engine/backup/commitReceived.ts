@@ -1,14 +1,16 @@
+import { createHash } from 'node:crypto';
 import { PointbackError } from '../../api/errors.ts';
 import { pointbackVersion } from '../../api/version.ts';
 import { formatLsn } from '../../formats/lsn.ts';
 import type { BaseBackupEnd, BaseBackupStart } from '../../postgres/baseBackupStream.ts';
-import type { BackupRecord, VerificationProblem } from '../../repository/backupRecord.ts';
+import type { BackupRecord, ConfigurationFileRecord, VerificationProblem } from '../../repository/backupRecord.ts';
 import { addVerification, commitBackup } from '../../repository/catalog.ts';
 import { configurationKey } from '../../repository/layout.ts';
 import type { WalWatcher } from '../archive/watchWal.ts';
 import type { BackupSink } from './backupSink.ts';
 import type { Receipt } from './receipt.ts';
 import type { BackupOutcome, RunningBackup } from './runningBackup.ts';
+import { filesToStore } from './serverConfiguration.ts';
 import type { SqlFacts } from './sqlFacts.ts';
 
 /** What the stages before the commit have found. */
@@ -17,6 +19,8 @@ export interface ReceivedBackup {
   readonly end: BaseBackupEnd;
   readonly receipt: Receipt;
   readonly facts: SqlFacts;
+  /** Content of a configuration file in the base archive, undefined when it is not there. */
+  readonly archived: (path: string) => Buffer | undefined;
   readonly sink: BackupSink;
   readonly wal: WalWatcher;
 }
@@ -31,9 +35,7 @@ export async function commitReceived(running: RunningBackup, received: ReceivedB
   const { start, end, receipt, facts, sink, wal } = received;
   if (start === undefined)
     throw new PointbackError('protocol.broken', { message: 'The backup never said where it starts.' });
-  for (const { name, content } of facts.configurationFiles) {
-    if (content !== undefined) await repository.store.put(configurationKey(instance, id, name), content, context);
-  }
+  const configurationFiles = await storeConfiguration(running, received);
   const finishedAt = new Date();
   const problems = damageProblems(end);
   if (problems.length > 0) {
@@ -79,11 +81,7 @@ export async function commitReceived(running: RunningBackup, received: ReceivedB
     tarBytes: sumOf(sink.archives, 'tarBytes'),
     storedBytes: sumOf(sink.archives, 'storedBytes') + sink.manifestBytes,
     loginRole: facts.loginRole,
-    configurationFiles: facts.configurationFiles.map(({ name, serverPath, captured }) => ({
-      name,
-      serverPath,
-      captured,
-    })),
+    configurationFiles,
   };
   await lock.confirm();
   context.signal.throwIfAborted();
@@ -94,6 +92,26 @@ export async function commitReceived(running: RunningBackup, received: ReceivedB
     problems,
     durationMs: finishedAt.getTime() - startedAt.getTime(),
   };
+}
+
+/** Stores the configuration files the archives lack, as far as their content is known, and names the others. */
+async function storeConfiguration(
+  { parameters: { repository, instance }, context, id }: RunningBackup,
+  { facts, archived }: ReceivedBackup,
+): Promise<ConfigurationFileRecord[]> {
+  const records: ConfigurationFileRecord[] = [];
+  for (const { name, serverPath, content } of filesToStore(facts.configuration, archived)) {
+    const known = { name, ...(serverPath === undefined ? {} : { serverPath }) };
+    if (content === undefined) {
+      context.log('warning', `${serverPath ?? name} is not in the data directory's files and could not be read over SQL`);
+      records.push({ ...known, captured: false });
+      continue;
+    }
+    await repository.store.put(configurationKey(instance, id, name), content, context);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    records.push({ ...known, captured: true, size: content.length, sha256 });
+  }
+  return records;
 }
 
 function damageProblems({ checksumFailure, warnings }: BaseBackupEnd): VerificationProblem[] {

@@ -15,7 +15,8 @@ import { closeSource, openSource } from './openSource.ts';
 import { checkReceipt, inspectedFiles } from './receipt.ts';
 import { requireSpace } from './requireSpace.ts';
 import type { BackupOutcome, BackupParameters, RunningBackup } from './runningBackup.ts';
-import { gatherSqlFacts } from './sqlFacts.ts';
+import { placesInArchive } from './serverConfiguration.ts';
+import { gatherSqlFacts, requireTablespaces } from './sqlFacts.ts';
 
 /**
  * Takes a full base backup over the streaming replication protocol into the repository, WAL included, every file checked
@@ -73,7 +74,7 @@ async function receiveAndCommit(running: RunningBackup): Promise<BackupOutcome> 
   const { store } = repository;
   const facts = await gatherSqlFacts(parameters.profile, context);
   const index = new BackupIndexWriter();
-  const small = new SmallFileWatcher(Object.values(inspectedFiles));
+  const small = new SmallFileWatcher([...Object.values(inspectedFiles), ...placesInArchive(facts.configuration)]);
   const wal = new WalWatcher({
     major: source.major,
     systemIdentifier: source.systemIdentifier,
@@ -92,6 +93,7 @@ async function receiveAndCommit(running: RunningBackup): Promise<BackupOutcome> 
       observers: [small, wal],
       onStart: async (announced, estimatedBytes) => {
         start = announced;
+        await requireTablespaces(facts, announced, parameters.profile, context);
         await requireSpace(repository, instance, estimatedBytes, compression);
       },
     },
@@ -118,7 +120,8 @@ async function receiveAndCommit(running: RunningBackup): Promise<BackupOutcome> 
     await Promise.all([sink.finish(), indexStored]);
     const receipt = await checkReceipt(store, instance, id, source.systemIdentifier, small, wal);
     context.progress({ phase: 'finishing' });
-    return await commitReceived(running, { start, end, receipt, facts, sink, wal });
+    const archived = (path: string): Buffer | undefined => small.content(path);
+    return await commitReceived(running, { start, end, receipt, facts, archived, sink, wal });
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error));
     index.fail(reason);
