@@ -1,5 +1,5 @@
-import type { IndexFile } from '../../server/src/repository/backupIndex.ts';
-import { readIndexFiles } from '../../server/src/repository/backupIndex.ts';
+import type { IndexFile } from '../../server/src/repository/backupIndexReader.ts';
+import { readIndexFiles } from '../../server/src/repository/backupIndexReader.ts';
 import { indexKey } from '../../server/src/repository/layout.ts';
 import type { Repository } from '../../server/src/repository/repository.ts';
 import { policyStore } from '../faults/policyStore.ts';

@@ -69,6 +69,11 @@ export const errorTable = {
     'The server refuses a base backup in its present state: wal_level minimal, a promotion meanwhile, full_page_writes off on a standby.',
     'Run `pointback check INSTANCE`: it names the setting. After a promotion start the backup again.',
   ),
+  'backup.tablespace-not-sent': row(
+    'backup',
+    'The server has a tablespace that it leaves out of base backups: up to PostgreSQL 15 one made in place (allow_in_place_tablespaces), or one whose link in pg_tblspc is broken.',
+    'Move its tables with ALTER TABLE … SET TABLESPACE, and drop it. The log of the server names the directory it skipped.',
+  ),
   'backup.server-resources': row(
     'backup',
     'The server ran out of disk or memory while it sent the backup.',

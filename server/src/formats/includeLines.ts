@@ -7,7 +7,8 @@ export interface IncludeLine {
   readonly path: string;
 }
 
-const includeLine = /^[ \t]*(include|include_if_exists|include_dir)\b[ \t]*=?[ \t]*(?:'((?:[^'\\]|''|\\.)*)'|([^\s#'=]+))/i;
+const includeLine =
+  /^[ \t]*(include|include_if_exists|include_dir)\b[ \t]*=?[ \t]*(?:'((?:[^'\\]|''|\\.)*)'|([^\s#'=]+))/i;
 
 /**
  * What a line of postgresql.conf includes, if it does; the line is latin1, as bytes come (PostgreSQL documentation,

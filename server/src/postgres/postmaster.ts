@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PointbackError } from '../api/errors.ts';
 import { isPostmasterOf, isProcessRunning, readPostmasterPid } from './postmasterPid.ts';
 import { inspectServerBinaries } from './serverBinaries.ts';
+import { openServerLog } from './serverLog.ts';
 import { explainStartFailure, lastWords, wrongVersion } from './startFailure.ts';
 import type { StartFailure } from './startFailure.ts';
 
@@ -157,9 +158,8 @@ async function untilItTakesConnections(
  */
 export async function startPostmaster(start: PostmasterStart): Promise<RunningPostmaster> {
   start.signal.throwIfAborted();
-  const log = await open(start.logFile, 'a+', 0o600);
+  const log = await openServerLog(start.logFile, start.owner);
   try {
-    if (start.owner !== undefined && process.getuid?.() === 0) await log.chown(start.owner.uid, start.owner.gid);
     const { size: logStart } = await log.stat();
     const child = launch(start, log);
     const spawnError = new Promise<Error>((done) => child.once('error', done));

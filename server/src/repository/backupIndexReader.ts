@@ -32,10 +32,16 @@ const storedArchive = object<StoredArchive>({
   storedBytes: integer(),
 });
 
-/** What a line of the index adds: a file, what stands before an archive's frames, or one of these. */
-type Entry =
-  | { readonly kind: 'file' | 'archive'; readonly json: string; /** For errors: counted from 1. */ readonly number: number }
-  | { readonly kind: 'frame'; readonly storedLength: number; readonly tarLength: number };
+/** A file, or what stands before an archive's frames. */
+interface JsonEntry {
+  readonly kind: 'file' | 'archive';
+  readonly json: string;
+  /** Of the line, counted from 1; for errors. */
+  readonly number: number;
+}
+
+/** What a line of the index adds. */
+type Entry = JsonEntry | { readonly kind: 'frame'; readonly storedLength: number; readonly tarLength: number };
 
 /**
  * The files of a backup's index, in the order they came, in constant memory. Throws `repository.damaged` for anything but
@@ -46,14 +52,14 @@ export async function* readIndexFiles(
   key: string,
   options: StoreCallOptions = {},
 ): AsyncGenerator<IndexFile, void, undefined> {
-  const scan = startScan(key);
+  const scan = new IndexScan(key);
   for await (const lines of indexLines(store, key, options)) {
     for (const line of lines) {
-      const entry = scan.next(line).value;
+      const entry = scan.next(line);
       if (entry?.kind === 'file') yield parsed(key, entry, parseFile);
     }
   }
-  scan.next(undefined);
+  scan.end();
 }
 
 /** The archives of a backup's index with their frames, which cover each archive without gap. Errors as `readIndexFiles`. */
@@ -62,16 +68,16 @@ export async function readIndexArchives(
   key: string,
   options: StoreCallOptions = {},
 ): Promise<IndexArchive[]> {
-  const scan = startScan(key);
+  const scan = new IndexScan(key);
   const archives: (StoredArchive & { readonly frames: FrameTable })[] = [];
   for await (const lines of indexLines(store, key, options)) {
     for (const line of lines) {
-      const entry = scan.next(line).value;
+      const entry = scan.next(line);
       if (entry?.kind === 'archive') archives.push({ ...parsed(key, entry, parseArchive), frames: new FrameTable() });
       if (entry?.kind === 'frame') archives.at(-1)?.frames.append(entry.storedLength, entry.tarLength);
     }
   }
-  scan.next(undefined);
+  scan.end();
   for (const { name, tarBytes, storedBytes, frames } of archives) {
     if (frames.tarBytes !== tarBytes || frames.storedBytes !== storedBytes) {
       throw damaged(key, `the frames it has of ${name} are not the whole archive`);
@@ -89,49 +95,119 @@ async function* indexLines(store: ObjectStore, key: string, options: StoreCallOp
   }
 }
 
-type Scan = Generator<Entry | undefined, undefined, string | undefined>;
-
-/** A scan that waits for the first line. */
-function startScan(key: string): Scan {
-  const scan = scanLines(key);
-  scan.next();
-  return scan;
-}
-
-/** How a line that opens an archive ends, after which its frames follow. */
+/** How the line ends that opens an archive, whose frames follow. */
 const framesOpening = ',"frames":[';
 const frameLine = /^\[(\d{1,16}),(\d{1,16}),(\d{1,16}),(\d{1,16})\],?$/;
 
+type Place = 'beginning' | 'before files' | 'files' | 'before archives' | 'archives' | 'frames' | 'behind';
+
 /**
- * Takes the lines one by one, undefined after the last, and gives the entries of both lists and the frames.
- * Everything around them must be exactly what BackupIndexWriter writes there, and frames must follow each other.
+ * Takes the lines one by one and tells what they add. Everything around the entries must be exactly what BackupIndexWriter
+ * writes there, and the frames of an archive must follow each other.
  */
-function* scanLines(key: string): Scan {
-  let number = 0;
-  const unexpected = (line: string | undefined): Error =>
-    damaged(key, line === undefined ? 'it ends too early' : `its line ${number} is not what belongs there`);
-  const expect = function* (wanted: string, entry?: Entry): Generator<Entry | undefined, void, string | undefined> {
-    const line = yield entry;
-    number += 1;
-    if (line !== wanted) throw unexpected(line);
-  };
-  /** The lines of a list up to one of its possible ends, which it resolves to. */
-  const list = function* (
-    ends: readonly string[],
-    item: (line: string, separated: boolean) => Generator<Entry | undefined, boolean, string | undefined>,
-  ): Generator<Entry | undefined, string, string | undefined> {
-    void ends;
-    void item;
-    return '';
-  };
-  void list;
-  void expect;
-  return undefined;
+class IndexScan {
+  readonly #key: string;
+  #number = 0;
+  #place: Place = 'beginning';
+  /** Whether the list at hand may go on: entries are separated by commas, so of those up to its end the last has none. */
+  #open = true;
+  #empty = true;
+  #storedEnd = 0;
+  #tarEnd = 0;
+
+  constructor(key: string) {
+    this.#key = key;
+  }
+
+  next(line: string): Entry | undefined {
+    this.#number += 1;
+    switch (this.#place) {
+      case 'beginning':
+        this.#requireFormat(line);
+        this.#place = 'before files';
+        return undefined;
+      case 'before files':
+        return this.#begin('files', line === '"files":[');
+      case 'files':
+        if (line === '],') return this.#endList('before archives');
+        return { kind: 'file', json: this.#item(line), number: this.#number };
+      case 'before archives':
+        return this.#begin('archives', line === '"archives":[');
+      case 'archives':
+        if (line === ']}') return this.#endList('behind');
+        return this.#archive(line);
+      case 'frames':
+        if (line !== ']}' && line !== ']},') return this.#frame(line);
+        this.#endList('archives');
+        // An archive's line ends here: what follows is up to its comma.
+        this.#empty = false;
+        this.#open = line === ']},';
+        return undefined;
+      case 'behind':
+        throw this.#unexpected();
+    }
+  }
+
+  /** Call after the last line. */
+  end(): void {
+    if (this.#place !== 'behind') throw damaged(this.#key, 'it ends too early');
+  }
+
+  #requireFormat(line: string): void {
+    const format = Number(/^\{"format":([0-9]{1,9}),$/.exec(line)?.[1]);
+    if (format > 1) throw newerFormat(this.#key, format);
+    if (format !== 1) throw this.#unexpected();
+  }
+
+  #begin(list: 'files' | 'archives' | 'frames', fits: boolean): undefined {
+    if (!fits) throw this.#unexpected();
+    this.#place = list;
+    this.#open = true;
+    this.#empty = true;
+  }
+
+  #endList(place: Place): undefined {
+    if (this.#open && !this.#empty) throw this.#unexpected();
+    this.#place = place;
+  }
+
+  /** A line of a list without its comma. */
+  #item(line: string): string {
+    if (!this.#open) throw this.#unexpected();
+    this.#empty = false;
+    this.#open = line.endsWith(',');
+    return this.#open ? line.slice(0, -1) : line;
+  }
+
+  #archive(line: string): Entry {
+    if (!this.#open || !line.endsWith(framesOpening)) throw this.#unexpected();
+    this.#begin('frames', true);
+    this.#storedEnd = 0;
+    this.#tarEnd = 0;
+    return { kind: 'archive', json: `${line.slice(0, -framesOpening.length)}}`, number: this.#number };
+  }
+
+  #frame(line: string): Entry {
+    const [storedOffset = NaN, storedLength = NaN, tarOffset = NaN, tarLength = NaN] =
+      frameLine.exec(line)?.slice(1).map(Number) ?? [];
+    this.#item(line);
+    if (!(storedLength <= longestFrame && tarLength <= longestFrame)) throw this.#unexpected();
+    if (storedOffset !== this.#storedEnd || tarOffset !== this.#tarEnd) {
+      throw damaged(this.#key, `its line ${this.#number} is not the next frame`);
+    }
+    this.#storedEnd += storedLength;
+    this.#tarEnd += tarLength;
+    return { kind: 'frame', storedLength, tarLength };
+  }
+
+  #unexpected(): Error {
+    return damaged(this.#key, `its line ${this.#number} is not what belongs there`);
+  }
 }
 
-function parsed<T>(key: string, { line, number }: Entry, parse: (value: unknown) => T): T {
+function parsed<T>(key: string, { json, number }: JsonEntry, parse: (value: unknown) => T): T {
   try {
-    return parse(JSON.parse(line));
+    return parse(JSON.parse(json));
   } catch (error) {
     if (error instanceof SyntaxError) throw damaged(key, `its line ${number} is not JSON`, error);
     if (error instanceof FieldMismatch) throw damaged(key, `in its line ${number}, ${error.message}`, error);
@@ -148,20 +224,6 @@ function parseFile(value: unknown): IndexFile {
   return { path, archive, offset, size, checksum };
 }
 
-function parseArchive(value: unknown): IndexArchive {
-  const { name, tarBytes, storedBytes, frames: stored } = storedArchive.parse(value, '');
-  const frames: IndexFrame[] = [];
-  let storedEnd = 0;
-  let tarEnd = 0;
-  for (const [storedOffset, storedLength, tarOffset, tarLength, ...more] of stored) {
-    if (storedLength === undefined || tarLength === undefined || more.length > 0) {
-      throw new FieldMismatch('frames', 'a list of four numbers each');
-    }
-    if (storedOffset !== storedEnd || tarOffset !== tarEnd) throw new FieldMismatch('frames', 'without gaps');
-    frames.push([storedOffset, storedLength, tarOffset, tarLength]);
-    storedEnd += storedLength;
-    tarEnd += tarLength;
-  }
-  if (storedEnd !== storedBytes || tarEnd !== tarBytes) throw new FieldMismatch('frames', 'the whole archive');
-  return { name, tarBytes, storedBytes, frames };
+function parseArchive(value: unknown): StoredArchive {
+  return storedArchive.parse(value, '');
 }

@@ -23,11 +23,7 @@ export interface ArchiveRecord {
 }
 
 /** The name of a configuration file: those the server starts from, and those postgresql.conf includes, numbered. */
-export type ConfigurationFileName =
-  | 'postgresql.conf'
-  | 'pg_hba.conf'
-  | 'pg_ident.conf'
-  | `included-${number}.conf`;
+export type ConfigurationFileName = 'postgresql.conf' | 'pg_hba.conf' | 'pg_ident.conf' | `included-${number}.conf`;
 
 /** A configuration file the archives lack (it lay outside the data directory or was a link), captured over SQL. */
 export interface ConfigurationFileRecord {

@@ -6,7 +6,15 @@ import type { DerivedState } from './backupState.ts';
 import { deriveBackupState } from './backupState.ts';
 import type { ListingOptions } from './instances.ts';
 import { unlessDamaged } from './instances.ts';
-import { backupRecordKey, dataKey, drillKey, indexKey, manifestKey, verificationKey } from './layout.ts';
+import {
+  backupRecordKey,
+  configurationKey,
+  dataKey,
+  drillKey,
+  indexKey,
+  manifestKey,
+  verificationKey,
+} from './layout.ts';
 import { formatRecord } from './records.ts';
 import type { Repository } from './repository.ts';
 import type { ObjectStore, StoreCallOptions } from './store/objectStore.ts';

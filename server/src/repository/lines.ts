@@ -1,5 +1,5 @@
-/** Longest line accepted: a very large archive's frames take some 40 bytes each. */
-const longestLine = 256 * 1024 * 1024;
+/** Longest line accepted, bytes: entries of lists that may be long are lines of their own. */
+const longestLine = 1024 * 1024;
 const newline = 0x0a;
 
 /** The bytes are no lines of UTF-8 text that end with a newline. */
@@ -9,7 +9,7 @@ export class LineError extends Error {
 
 /**
  * The lines of a UTF-8 text, without their newline, those of one piece at a time. Throws LineError when the last line has no
- * newline, when a line is longer than 256 MiB, or when bytes are no UTF-8.
+ * newline, when a line is longer than 1 MiB, or when bytes are no UTF-8.
  */
 export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<string[], void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

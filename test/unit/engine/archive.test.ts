@@ -59,7 +59,7 @@ describe('ArchiveWriter and readArchive', () => {
     const store = new MemoryStore();
     const archive = await write(store, 'none', tar, tar.length);
     assert.deepEqual(
-      archive.frames.map(([, , offset, length]) => [offset, length]),
+      [...archive.frames].map(([, , offset, length]) => [offset, length]),
       [
         [0, frameBytes],
         [frameBytes, frameBytes],
@@ -93,7 +93,7 @@ describe('ArchiveWriter and readArchive', () => {
       const store = new MemoryStore();
       const archive = await write(store, method, content(2 * frameBytes), 100_000);
       const stored = Buffer.from(store.objects.get(key) ?? '');
-      const inSecondFrame = (archive.frames[1]?.[0] ?? 0) + 5000;
+      const inSecondFrame = (archive.frames.at(1)?.[0] ?? 0) + 5000;
       stored.writeUInt8((stored[inSecondFrame] ?? 0) ^ 1, inSecondFrame);
       await store.put(key, stored);
       await assert.rejects(
@@ -127,7 +127,7 @@ describe('ArchiveWriter and readArchive', () => {
   it('refuse a frame that holds another length than the index says', async () => {
     const store = new MemoryStore();
     const archive = await write(store, 'zstd', content(1000), 1000);
-    const wrong = { ...archive, frames: archive.frames.map(([at, length]) => [at, length, 0, 999] as const) };
+    const wrong = { ...archive, frames: [...archive.frames].map(([at, length]) => [at, length, 0, 999] as const) };
     await assert.rejects(readAll(store, wrong, 'zstd'), (error) => isPointbackError(error, 'backup.damaged'));
   });
 

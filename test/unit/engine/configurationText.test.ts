@@ -31,7 +31,28 @@ describe('neutralizeConfiguration', () => {
   });
 });
 
+describe('neutralizeConfiguration with copies of what is included', () => {
+  it('points the lines at the copies, in their place', () => {
+    const text = "a = 1\ninclude_dir 'conf.d' # Debian\ninclude 'none.conf'\na = 2\n";
+    const neutral = neutralizeConfiguration(text, ({ directive, path }) =>
+      directive === 'include_dir' && path === 'conf.d' ? ['x/1.conf', 'x/2.conf'] : [],
+    );
+    const marked = '#(Pointback: outside this directory) ';
+    assert.equal(
+      neutral,
+      `a = 1\n${marked}include_dir 'conf.d' # Debian\ninclude 'x/1.conf'\ninclude 'x/2.conf'\n${marked}include 'none.conf'\na = 2\n`,
+    );
+  });
+});
+
 describe('confineConfiguration', () => {
+  it('comments out includes of what is absent', () => {
+    const text = "include 'here.conf'\ninclude 'gone.conf'";
+    assert.equal(
+      confineConfiguration(text, new Set(['gone.conf'])),
+      "include 'here.conf'\n#(Pointback: outside this directory) include 'gone.conf'",
+    );
+  });
   const cases: readonly [line: string, stays: boolean][] = [
     ["data_directory = '/var/lib/postgresql/15/main'", false],
     ["DATA_DIRECTORY 'relative'", false],

@@ -38,7 +38,11 @@ const records: [string, object, (bytes: Uint8Array, key: string) => object, [fie
       type: 'incr',
       parent: '20261122T110000.000Z-full',
       archives: [{ name: 'base.tar.zst', tarBytes: 1, storedBytes: 1 }, { name: '16385.tar.gz', tablespaceOid: 16385, location: '/ts "x"', tarBytes: 0, storedBytes: 0 }], // prettier-ignore
-      configurationFiles: [{ name: 'pg_hba.conf', serverPath: '/etc/pg_hba.conf', captured: false }],
+      configurationFiles: [
+        { name: 'pg_hba.conf', serverPath: '/etc/pg_hba.conf', captured: false },
+        { name: 'pg_ident.conf', captured: false },
+        { name: 'included-12.conf', serverPath: '/etc/a.conf', captured: true, size: 3, sha256: '0'.repeat(64) },
+      ],
     }),
     parseBackupRecord,
     [
@@ -63,6 +67,9 @@ const records: [string, object, (bytes: Uint8Array, key: string) => object, [fie
       ['parent', 'x'],
       ['parent', null],
       ['configurationFiles', [{ name: 'shadow', serverPath: '/', captured: true }]],
+      ['configurationFiles', [{ name: 'included-0.conf', captured: true }]],
+      ['configurationFiles', [{ name: '../included-1.conf', captured: true }]],
+      ['configurationFiles', [{ name: 'pg_hba.conf', captured: true, sha256: 'f00' }]],
     ],
   ],
   [

@@ -1,5 +1,6 @@
 import { displayPath } from '../../formats/filePath.ts';
-import { readIndexFiles, type IndexFrame } from '../../repository/backupIndex.ts';
+import { readIndexFiles } from '../../repository/backupIndexReader.ts';
+import type { IndexFrame } from '../../repository/frameTable.ts';
 import type { ObjectStore } from '../../repository/store/objectStore.ts';
 
 const mostNamed = 3;

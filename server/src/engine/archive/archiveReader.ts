@@ -23,7 +23,7 @@ export async function* readArchive(
   const ahead: Promise<Buffer>[] = [];
   const read = async (frame: number): Promise<Buffer> => {
     signal.throwIfAborted();
-    const [offset, length, , tarLength] = archive.frames[frame] ?? [0, 0, 0, 0];
+    const [offset, length, , tarLength] = archive.frames.at(frame) ?? [0, 0, 0, 0];
     const stored = await store.read(key, { offset, length }, { signal });
     try {
       return await decompressFrame(method === 'gzip' ? withinMember(stored, frame) : stored, method, tarLength);

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import type { IndexFrame } from '../../repository/backupIndex.ts';
 import type { Compression } from '../../repository/backupRecord.ts';
+import { FrameTable, type FrameList } from '../../repository/frameTable.ts';
 import type { ObjectStore } from '../../repository/store/objectStore.ts';
 import { compressFrame } from './frameCodec.ts';
 import { gzipHeader, GzipSum } from './gzipStream.ts';
@@ -13,7 +13,7 @@ export const frameBytes = 4 * 1024 * 1024;
 export interface WrittenArchive {
   readonly tarBytes: number;
   readonly storedBytes: number;
-  readonly frames: readonly IndexFrame[];
+  readonly frames: FrameList;
 }
 
 interface CompressedFrame {
@@ -29,7 +29,7 @@ interface CompressedFrame {
  */
 export class ArchiveWriter {
   readonly #compression: Compression;
-  readonly #frames: IndexFrame[] = [];
+  readonly #frames = new FrameTable();
   readonly #queue: HandOver<CompressedFrame>;
   readonly #stored: Promise<void>;
   readonly #spareBuffers: Buffer[] = [];
@@ -38,8 +38,6 @@ export class ArchiveWriter {
   #failed = false;
   #buffer: Buffer | undefined;
   #filled = 0;
-  #tarBytes = 0;
-  #storedBytes = 0;
 
   constructor(store: ObjectStore, key: string, compression: Compression, signal: AbortSignal) {
     this.#compression = compression;
@@ -75,7 +73,8 @@ export class ArchiveWriter {
     if (this.#filled > 0) await this.#submit();
     this.#queue.end();
     await this.#stored;
-    return { tarBytes: this.#tarBytes, storedBytes: this.#storedBytes, frames: this.#frames };
+    const frames = this.#frames;
+    return { tarBytes: frames.tarBytes, storedBytes: frames.storedBytes, frames };
   }
 
   /** Gives the archive up; resolves once nothing of it is being written any more. */
@@ -99,20 +98,14 @@ export class ArchiveWriter {
     for await (const { buffer, stored, tarBytes } of this.#queue) {
       const opening = this.#gzipSum !== undefined && this.#frames.length === 0 ? [gzipHeader] : [];
       const length = stored.length + (opening.length > 0 ? gzipHeader.length : 0);
-      this.#frames.push([this.#storedBytes, length, this.#tarBytes, tarBytes]);
-      this.#storedBytes += length;
-      this.#tarBytes += tarBytes;
+      this.#frames.append(length, tarBytes);
       yield [...opening, stored];
       this.#spareBuffers.push(buffer);
     }
-    const last = this.#frames.pop();
-    if (last === undefined) return;
+    if (this.#frames.length === 0 || this.#gzipSum === undefined) return;
     // What ends a gzip stream belongs to its last frame: the index covers the stored file without gaps.
-    const ending = this.#gzipSum === undefined ? [] : [this.#gzipSum.end()];
-    const endBytes = ending[0]?.length ?? 0;
-    const [storedOffset, length, ...inTar] = last;
-    this.#frames.push([storedOffset, length + endBytes, ...inTar]);
-    this.#storedBytes += endBytes;
-    yield ending;
+    const ending = this.#gzipSum.end();
+    this.#frames.extendLast(ending.length);
+    yield [ending];
   }
 }

@@ -3,7 +3,8 @@ import { ManifestReader } from '../../formats/backupManifest.ts';
 import { isChecksumAlgorithm, type ChecksumAlgorithm } from '../../formats/checksum.ts';
 import { displayPath } from '../../formats/filePath.ts';
 import { TarReader } from '../../formats/tar.ts';
-import { readIndexArchives, readIndexFiles, type IndexArchive, type IndexFile } from '../../repository/backupIndex.ts';
+import type { IndexArchive, IndexFile } from '../../repository/backupIndex.ts';
+import { readIndexArchives, readIndexFiles } from '../../repository/backupIndexReader.ts';
 import type { BackupRecord, VerificationProblem } from '../../repository/backupRecord.ts';
 import { dataKey, indexKey, manifestKey } from '../../repository/layout.ts';
 import type { ObjectStore } from '../../repository/store/objectStore.ts';
@@ -208,9 +209,8 @@ async function archiveProblem(
   error: unknown,
 ): Promise<VerificationProblem> {
   const problem = damageProblem(error, 'archive-damaged', archive.name);
-  const frame = isPointbackError(error, 'backup.damaged')
-    ? archive.frames[Number(error.details?.['frame'])]
-    : undefined;
+  const position = isPointbackError(error, 'backup.damaged') ? error.details?.['frame'] : undefined;
+  const frame = typeof position === 'number' ? archive.frames.at(position) : undefined;
   if (frame === undefined) return problem;
   const { store, instance, record } = parameters;
   const files = await describeAffectedFiles(store, indexKey(instance, record.id), archives.indexOf(archive), frame);

@@ -103,7 +103,10 @@ async function storeConfiguration(
   for (const { name, serverPath, content } of filesToStore(facts.configuration, archived)) {
     const known = { name, ...(serverPath === undefined ? {} : { serverPath }) };
     if (content === undefined) {
-      context.log('warning', `${serverPath ?? name} is not in the data directory's files and could not be read over SQL`);
+      context.log(
+        'warning',
+        `${serverPath ?? name} is not in the data directory's files and could not be read over SQL`,
+      );
       records.push({ ...known, captured: false });
       continue;
     }

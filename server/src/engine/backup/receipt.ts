@@ -2,7 +2,7 @@ import { PointbackError } from '../../api/errors.ts';
 import { ManifestReader } from '../../formats/backupManifest.ts';
 import { parseBackupLabel, type BackupLabel } from '../../formats/backupLabel.ts';
 import { parseControlFile } from '../../formats/controlFile.ts';
-import { readIndexFiles } from '../../repository/backupIndex.ts';
+import { readIndexFiles } from '../../repository/backupIndexReader.ts';
 import { indexKey, manifestKey } from '../../repository/layout.ts';
 import type { ObjectStore } from '../../repository/store/objectStore.ts';
 import { matchManifest, requireNoProblem } from '../archive/matchManifest.ts';

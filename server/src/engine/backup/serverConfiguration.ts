@@ -158,8 +158,7 @@ export function filesToStore(
     const place = placeInArchive(configuration, file);
     return place !== undefined && archived(place) !== undefined;
   };
-  const isSettings = ({ name }: ServerConfigurationFile): boolean =>
-    name !== 'pg_hba.conf' && name !== 'pg_ident.conf';
+  const isSettings = ({ name }: ServerConfigurationFile): boolean => name !== 'pg_hba.conf' && name !== 'pg_ident.conf';
   const settings = configuration.files.filter(isSettings);
   const complete = settings.every(isArchived);
   const files = configuration.files.filter((file) => (isSettings(file) ? !complete : !isArchived(file)));

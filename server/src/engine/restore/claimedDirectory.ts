@@ -1,8 +1,21 @@
 import { constants, type Stats } from 'node:fs';
-import { chmod, lchown, lstat, mkdir, open, readdir, rm, rmdir, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import {
+  chmod,
+  lchown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { PointbackError } from '../../api/errors.ts';
 import { copyFolder, unfinishedMarker } from './layoutOfCopy.ts';
+import { isSystemError, writeFailed } from './restoredFile.ts';
 import type { FileOwner } from './restorePlan.ts';
 
 /** Nobody else gets into a directory before it is complete. */
@@ -58,7 +71,7 @@ export class ClaimedDirectory {
       return directory;
     } catch (error) {
       await directory.abandon().catch(() => undefined);
-      throw error;
+      throw isSystemError(error) ? writeFailed(path, error) : error;
     }
   }
 

@@ -54,8 +54,10 @@ export async function planRestore(parameters: RestoreParameters, context: Operat
   const port = parameters.start?.port ?? (await freePort());
   const warnings: string[] = [];
   if (state === 'broken') warnings.push(`This backup is broken: ${stateReason ?? 'see its verification'}`);
-  if (record.configurationFiles.some(({ captured }) => !captured)) {
-    warnings.push('Configuration files outside the data directory were not captured; plain ones are generated.');
+  const uncaptured = record.configurationFiles.filter(({ captured }) => !captured);
+  if (uncaptured.length > 0) {
+    const names = uncaptured.map(({ name, serverPath }) => serverPath ?? name).join(', ');
+    warnings.push(`Configuration files were not captured, so the copy does without their settings: ${names}.`);
   }
   return {
     repository,

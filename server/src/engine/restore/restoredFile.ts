@@ -8,6 +8,8 @@ import type { Slots } from './slots.ts';
 export interface FileAttributes {
   readonly mode: number;
   readonly owner?: FileOwner;
+  /** Its path as the user knows it. */
+  readonly shown?: (path: Buffer) => string;
   /** How many files may be open at once: a frame can hold thousands of small ones. */
   readonly slots: Slots;
 }
@@ -67,7 +69,7 @@ export class RestoredFile {
 
   #then(step: () => Promise<void>): Promise<void> {
     this.#last = this.#last.then(step).catch((error: unknown) => {
-      throw writeFailed(this.#path, error);
+      throw writeFailed(this.#attributes.shown?.(this.#path) ?? this.#path, error);
     });
     return this.#last;
   }

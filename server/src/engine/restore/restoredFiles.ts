@@ -1,4 +1,4 @@
-import { mkdirSync, chownSync } from 'node:fs';
+import { lchownSync, mkdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { PointbackError } from '../../api/errors.ts';
 import {
@@ -32,6 +32,8 @@ export interface RestoreTarget {
   readonly owner?: FileOwner;
   /** Members that are written elsewhere. */
   readonly withheld: ReadonlySet<string>;
+  /** A path as the user knows it, where the plan names descriptors. */
+  readonly shown?: (path: Buffer) => string;
 }
 
 /** Writes the members of a backup's archives as files, several at a time, in new places only: it never overwrites. */
@@ -101,15 +103,20 @@ export class RestoredFiles implements MemberObserver {
     try {
       mkdirSync(path, { recursive: true, mode: this.#target.directoryMode });
       const { owner } = this.#target;
-      if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+      if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
     } catch (error) {
-      throw writeFailed(path, error);
+      throw writeFailed(this.#target.shown?.(path) ?? path, error);
     }
   }
 
   #writeFile(place: Buffer): ContentSink {
-    const { fileMode: mode, owner } = this.#target;
-    const file = new RestoredFile(place, { mode, slots: this.#slots, ...(owner === undefined ? {} : { owner }) });
+    const { fileMode: mode, owner, shown } = this.#target;
+    const file = new RestoredFile(place, {
+      mode,
+      slots: this.#slots,
+      ...(owner === undefined ? {} : { owner }),
+      ...(shown === undefined ? {} : { shown }),
+    });
     this.#open.add(file);
     return {
       content: (piece) => {

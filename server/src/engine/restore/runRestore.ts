@@ -1,12 +1,13 @@
-import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isPointbackError, PointbackError } from '../../api/errors.ts';
+import { PointbackError } from '../../api/errors.ts';
 import { findBackup } from '../../repository/catalog.ts';
 import { readBackup } from '../archive/readBackup.ts';
 import type { OperationContext } from '../context.ts';
 import { acquireReaderLock } from '../readerLock.ts';
+import { ClaimedDirectory, shownPath } from './claimedDirectory.ts';
 import { CopyFiles } from './copyFiles.ts';
 import { unfinishedMarker } from './layoutOfCopy.ts';
+import { provideConfiguration } from './provideConfiguration.ts';
 import { requireEmpty } from './requireEmpty.ts';
 import { isSystemError, writeFailed } from './restoredFile.ts';
 import { RestoredFiles } from './restoredFiles.ts';
@@ -55,31 +56,39 @@ export async function runRestore(plan: RestorePlan, context: OperationContext): 
 async function writeCopy(plan: RestorePlan, context: OperationContext): Promise<number> {
   const { repository, instance, backup, targetDirectory, tablespaces, owner } = plan;
   const modes = backup.dataDirectoryMode === '0750' ? groupMode : ownerMode;
-  const copy = new CopyFiles(plan, modes.file, modes.directory);
-  const files = new RestoredFiles({
-    plan,
-    directoryMode: modes.directory,
-    fileMode: modes.file,
-    withheld: new Set(tablespaces.length === 0 ? [] : ['tablespace_map']),
-    ...(owner === undefined ? {} : { owner }),
-  });
-  const directories = [targetDirectory, ...tablespaces.map(({ to }) => to)];
-  const created: (string | undefined)[] = [];
+  const terms = { mode: modes.directory, ...(owner === undefined ? {} : { owner }) };
+  const paths = [targetDirectory, ...tablespaces.map(({ to }) => to)];
+  // The plan may be minutes old.
+  for (const path of paths) await requireEmpty(path);
+  const claimed: ClaimedDirectory[] = [];
+  let files: RestoredFiles | undefined;
   let writtenBytes = 0;
   try {
-    // The plan may be minutes old.
-    for (const directory of directories) await requireEmpty(directory);
-    created.push(await copy.makeDirectory(targetDirectory));
-    await copy.claim();
-    for (const { to } of tablespaces) created.push(await copy.makeDirectory(to));
-    await copy.write(unfinishedMarker, '');
+    for (const path of paths) claimed.push(await ClaimedDirectory.claim(path, terms));
+    const [targetPlace = targetDirectory, ...tablespacePlaces] = claimed.map(({ place }) => place);
+    const copy = new CopyFiles(plan, modes.file, targetPlace);
+    const restored = new RestoredFiles({
+      plan: {
+        targetDirectory: targetPlace,
+        tablespaces: tablespaces.map((tablespace, index) => ({
+          ...tablespace,
+          to: tablespacePlaces[index] ?? tablespace.to,
+        })),
+      },
+      directoryMode: modes.directory,
+      fileMode: modes.file,
+      withheld: new Set(tablespaces.length === 0 ? [] : ['tablespace_map']),
+      shown: (path) => shownPath(path, claimed),
+      ...(owner === undefined ? {} : { owner }),
+    });
+    files = restored;
     await readBackup(
       {
         store: repository.store,
         instance,
         record: backup,
-        observers: [files],
-        settle: () => files.settle(),
+        observers: [restored],
+        settle: () => restored.settle(),
         onBytes: (doneBytes, detail) => {
           writtenBytes = doneBytes;
           context.progress({ phase: 'restoring', doneBytes, totalBytes: backup.tarBytes, detail });
@@ -90,10 +99,10 @@ async function writeCopy(plan: RestorePlan, context: OperationContext): Promise<
       },
       context.signal,
     );
-    await files.finish();
+    await restored.finish();
     await copy.linkTablespaces();
-    await copy.provideConfiguration();
-    const leftOut = await copy.quarantine(files.unfinishedControlFile);
+    await provideConfiguration(plan, copy, context);
+    const leftOut = await copy.quarantine(restored.unfinishedControlFile);
     if (leftOut.length > 0) {
       const names = leftOut.join(', ');
       context.log(
@@ -102,33 +111,25 @@ async function writeCopy(plan: RestorePlan, context: OperationContext): Promise<
       );
     }
     context.progress({ phase: 'syncing' });
-    await syncTrees(directories, context.signal);
+    for (const directory of claimed.slice(1)) await directory.removeFolder();
+    const places = claimed.map(({ place }) => place);
+    await syncTrees(places, context.signal);
     context.signal.throwIfAborted();
-    await files.complete();
+    await restored.complete();
     await copy.remove(unfinishedMarker);
-    await syncTrees([join(targetDirectory, 'global')], context.signal);
+    await syncTrees([join(targetPlace, 'global')], context.signal);
+    // The data directory last: a server can start from then on.
+    for (const directory of [...claimed].reverse()) await directory.handOver();
+    for (const directory of claimed) await directory.close();
     return writtenBytes;
   } catch (error) {
-    await files.abandon();
-    // What is in a directory that was not empty is not ours.
-    const ours = isPointbackError(error, 'restore.target-not-empty') ? [] : created;
-    await removeWritten(directories, ours).catch((removing: unknown) => {
-      context.log('warning', `what the failed restore wrote could not all be removed: ${String(removing)}`);
-    });
-    throw isSystemError(error) ? writeFailed(error.path ?? targetDirectory, error) : error;
-  }
-}
-
-/** Removes directories the restore created, and empties those that were there. */
-async function removeWritten(directories: readonly string[], created: readonly (string | undefined)[]): Promise<void> {
-  for (const [index, first] of created.entries()) {
-    const directory = directories[index];
-    if (first !== undefined) {
-      await rm(first, { recursive: true, force: true });
-    } else if (directory !== undefined) {
-      for (const name of await readdir(directory, { encoding: 'buffer' })) {
-        await rm(Buffer.concat([Buffer.from(`${directory}/`), name]), { recursive: true, force: true });
-      }
+    await files?.abandon();
+    const shown = isSystemError(error) ? writeFailed(shownPath(error.path ?? targetDirectory, claimed), error) : error;
+    for (const directory of claimed.reverse()) {
+      await directory.abandon().catch((removing: unknown) => {
+        context.log('warning', `what the failed restore wrote could not all be removed: ${String(removing)}`);
+      });
     }
+    throw shown;
   }
 }

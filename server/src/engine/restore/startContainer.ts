@@ -59,7 +59,7 @@ export function containerArguments(
 
 /**
  * Runs a restored copy in a container of the official image and waits until it accepts connections, promoted where the
- * plan says so. Returns the command that removes the container. Throws `restored-server.failed` with what the container
+ * plan says so. Returns the command that removes the container, and whether recovery ended. Throws `restored-server.failed` with what the container
  * printed; a container that did not come to that is removed.
  */
 export async function startContainer(
@@ -68,7 +68,7 @@ export async function startContainer(
   { command, image }: StartMethod & { readonly kind: 'container' },
   timeoutMs: number,
   { signal }: OperationContext,
-): Promise<string> {
+): Promise<{ stopCommand: string; promoted: boolean }> {
   const [program = 'docker', ...first] = command;
   // A name that nothing else can have: what is removed after a failure is certainly ours.
   const name = `pointback-${port}-${randomBytes(3).toString('hex')}`;
@@ -95,7 +95,8 @@ export async function startContainer(
     await call(['rm', '--force', name], AbortSignal.timeout(removalMs)).catch(() => undefined);
     throw error;
   }
-  return [program, ...first, 'rm', '--force', name].map(shellWord).join(' ');
+  const stopCommand = [program, ...first, 'rm', '--force', name].map(shellWord).join(' ');
+  return { stopCommand, promoted: !existsSync(join(plan.targetDirectory, 'recovery.signal')) };
 }
 
 /** Whether the server takes connections and, when it shall be promoted, is: then it removes the signal file. */
