@@ -55,7 +55,10 @@ async function moveConfigurationOut(server: TestServer, keepUnused: boolean): Pr
     ].join('\n'),
   );
   await mkdir(join(outside, 'conf.d'));
-  await writeFile(join(outside, 'conf.d', 'more.conf'), "maintenance_work_mem = '33MB'\n");
+  await writeFile(
+    join(outside, 'conf.d', 'more.conf'),
+    "maintenance_work_mem = '33MB'\nshared_preload_libraries = 'auto_explain'\n",
+  );
   await writeFile(join(outside, 'conf.d', '.hidden.conf'), 'not even a setting');
   await writeFile(join(outside, 'conf.d', 'readme'), 'not even a setting');
   // A file that only includes another one.
@@ -145,6 +148,7 @@ for (const [major, keepsUnused] of [
         assert.equal(await copy.value('SHOW work_mem'), captured ? '7MB' : keepsUnused ? '6MB' : '4MB');
         if (captured) {
           assert.equal(await copy.value('SHOW log_line_prefix'), 'prüfe ');
+          assert.equal(await copy.value('SHOW shared_preload_libraries'), 'auto_explain');
           // Of settings said more than once the last one counts, as it does on the original.
           assert.equal(await copy.value('SHOW maintenance_work_mem'), '33MB');
           assert.equal(await copy.value('SHOW temp_buffers'), '11MB');

@@ -103,7 +103,7 @@ describe('a backup that was damaged where it lies', () => {
       'changed in its first file': flipped(60),
       'changed in its middle': flipped(0.5),
       'no JSON in a line': replaced('"archive":0', '"archive";0'),
-      'changed in its frames': replaced('"frames":[[0,', '"frames":[[1,'),
+      'changed in its frames': replaced('\n[0,', '\n[1,'),
       'cut to a half': truncatedTo(0.5),
       gone: removed,
     },

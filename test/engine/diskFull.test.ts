@@ -46,7 +46,7 @@ describe('a backup onto a disk that gets full', { skip: notRoot }, () => {
     await scene.assertWorks();
   });
 
-  it('fails whatever was being written at that moment, and leaves nothing', async () => {
+  it('fails whatever was being written at that moment, and leaves nothing', { timeout: 60_000 }, async () => {
     const { record } = await scene.backup(uncompressed);
     const files = await filesBelow(join(scene.repository.location, `shop/backups/${record.id}`));
     const sizeOf = (path: string): number => Math.ceil((files.get(path) ?? 0) / 4096) * 4096;
@@ -156,7 +156,7 @@ describe('a restore onto a disk that gets full', { skip: notRoot }, () => {
     assert.deepEqual(await readdir(disk.path), []);
   });
 
-  it('fails whatever was being written at that moment, and leaves nothing', async () => {
+  it('fails whatever was being written at that moment, and leaves nothing', { timeout: 60_000 }, async () => {
     const created = join(disk.path, 'a/b/copy');
     const free = await disk.freeBytes();
     await runRestore(await plan(join(disk.path, 'whole')), engineContext());

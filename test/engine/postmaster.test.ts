@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -379,6 +379,8 @@ describe('a start that fails says why and what to do', () => {
     await using data = await freshDataDirectory(18);
     const start = await startOf(data);
     await writeFile(start.logFile, 'FATAL:  could not access file "of_an_earlier_start": No such file or directory\n');
+    const account = unprivilegedUser();
+    if (account !== undefined) await chown(start.logFile, account.uid, account.gid);
     await data.configure('nonsense = 1');
     const error = await failureOf(data, start);
     assert.equal(error.details?.['cause'], 'setting-invalid', error.message);

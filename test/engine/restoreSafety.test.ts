@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { link, lstat, mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmod, link, mkdir, readFile, readdir, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import type { ProgressEvent } from '../../server/src/api/progress.ts';
-import type { RestorePlan, StartPlan } from '../../server/src/engine/restore/restorePlan.ts';
+import type { RestorePlan } from '../../server/src/engine/restore/restorePlan.ts';
 import { runRestore } from '../../server/src/engine/restore/runRestore.ts';
 import { startCopy } from '../../server/src/engine/restore/startCopy.ts';
-import { startPostmaster, stopPostmaster } from '../../server/src/postgres/postmaster.ts';
 import { readPostmasterPid } from '../../server/src/postgres/postmasterPid.ts';
 import { contentsOf, fillAwkwardly, type AwkwardPlaces } from '../support/awkwardDatabase.ts';
 import { pgCtl } from '../support/byHand.ts';
@@ -19,7 +17,7 @@ import { RestoredCopy, RestorePlace, modesBelow } from '../support/restoredCopy.
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporaryDirectory.ts';
 import { TestRepository } from '../support/testRepository.ts';
 import type { TestServer } from '../support/testServer.ts';
-import { spawnIdentity, unprivilegedUser } from '../support/unprivileged.ts';
+import { giveToServer, spawnIdentity, unprivilegedUser } from '../support/unprivileged.ts';
 
 const major = 17;
 const notRoot = process.getuid?.() === 0 ? false : 'only root restores for another user';
@@ -147,36 +145,126 @@ describe('restores that others get in the way of', () => {
 
   it('leave what another restore made beside them', async () => {
     const copies = join(place.directory, 'copies');
-    const first = await place.plan(backups, major, { targetDirectory: join(copies, 'a') });
+    const plan = await place.plan(backups, major, { targetDirectory: join(copies, 'a') });
     const cancellation = new AbortController();
-    let second: Promise<RestorePlan> | undefined;
     const cancelled = restoreWith(
-      first,
-      'restoring',
+      plan,
+      'syncing',
       () => {
-        second = place.plan(backups, major, { targetDirectory: join(copies, 'b') }).then(async (plan) => {
-          await runRestore(plan, engineContext());
-          return plan;
-        });
-        second.then(
-          () => {
-            cancellation.abort();
-          },
-          () => undefined,
-        );
+        if (notRoot === false) assert.equal(statSync(copies).uid, unprivilegedUser()?.uid);
+        mkdirSync(join(copies, 'b'));
+        writeFileSync(join(copies, 'b', 'PG_VERSION'), `${major}`);
+        cancellation.abort();
       },
-      {
-        ...engineContext(cancellation.signal),
-        progress: () => undefined,
-      },
+      engineContext(cancellation.signal),
     );
-    await holdUntilAborted(cancelled, cancellation.signal);
-    const plan = await second;
-    assert.ok(plan);
-    assert.equal(plan.owner?.uid, unprivilegedUser()?.uid);
+    await assert.rejects(cancelled, { name: 'AbortError' });
     assert.deepEqual(await readdir(copies), ['b']);
-    await pgCtl(server.binaries, plan.targetDirectory, 'start');
-    const started = { port: plan.port, url: '', promoted: false, durationMs: 0, stopCommand: '' };
-    assert.equal(await new RestoredCopy(plan, started).value('SELECT count(*)::int FROM aside'), '5000');
+    assert.equal(await readFile(join(copies, 'b', 'PG_VERSION'), 'utf8'), `${major}`);
+  });
+
+  it('give a tablespace directory to one of two, and leave nothing of the other', async () => {
+    const side = join(place.directory, 'side');
+    await mkdir(side, { mode: 0o755 });
+    const names = ['one', 'two'];
+    const plans = await Promise.all(
+      names.map((name) =>
+        place.plan(backups, major, {
+          targetDirectory: join(place.directory, name),
+          tablespaceMapping: new Map([[places.side, side]]),
+          ...(notRoot === false ? { owner: unprivilegedUser()?.name ?? '' } : {}),
+        }),
+      ),
+    );
+    const results = await Promise.allSettled(plans.map((plan) => runRestore(plan, engineContext())));
+    const refused = results.filter((result) => result.status === 'rejected');
+    assert.deepEqual(
+      refused.map(({ reason }) => (reason as { code?: string }).code),
+      ['restore.target-not-empty'],
+    );
+    const won = plans[results.findIndex(({ status }) => status === 'fulfilled')];
+    assert.ok(won);
+    const left = (await readdir(place.directory)).filter((name) => !name.endsWith('.log'));
+    const winner = basename(won.targetDirectory);
+    assert.deepEqual(left.sort(), [winner, `${winner}-tablespaces`, 'side'].sort());
+    await pgCtl(server.binaries, won.targetDirectory, 'start');
+    const started = { port: won.port, url: '', promoted: false, durationMs: 0, stopCommand: '' };
+    assert.deepEqual(await contentsOf(new RestoredCopy(won, started)), contents);
+  });
+
+  it('give an existing directory back as it was', async () => {
+    await mkdir(place.dataDirectory);
+    await chmod(place.dataDirectory, 0o755);
+    await giveToServer(place.directory);
+    const before = await stat(place.dataDirectory);
+    const cancellation = new AbortController();
+    const plan = await place.plan(backups, major);
+    const act = (): void => {
+      cancellation.abort();
+    };
+    await assert.rejects(restoreWith(plan, 'syncing', act, engineContext(cancellation.signal)), { name: 'AbortError' });
+    const { uid, gid, mode } = await stat(place.dataDirectory);
+    assert.deepEqual({ uid, gid, mode }, { uid: before.uid, gid: before.gid, mode: before.mode });
+  });
+
+  describe('when the copy is not what was wanted', () => {
+    const wrong: readonly [string, (plan: RestorePlan) => RestorePlan, { readonly code: string }][] = [
+      [
+        'it has not reached the end of the backup',
+        (plan) => ({ ...plan, backup: { ...plan.backup, endLsn: 'FFFF/0' } }),
+        { code: 'restored-server.short' },
+      ],
+      [
+        'it lets nobody in',
+        (plan) => ({ ...plan, backup: { ...plan.backup, loginRole: 'nobody-of-that-name' } }),
+        { code: 'authentication.refused' },
+      ],
+    ];
+    for (const [why, change, error] of wrong) {
+      it(`leave no server and no socket directory behind: ${why}`, async () => {
+        const targetDirectory = join(place.directory, 'long'.repeat(25), 'data');
+        const { start, ...rest } = await place.plan(backups, major, { targetDirectory, start: { promote: false } });
+        assert.ok(start);
+        await runRestore(rest, engineContext());
+        const temporary = process.env['TMPDIR'];
+        process.env['TMPDIR'] = place.directory;
+        try {
+          await assert.rejects(startCopy(change(rest), start, engineContext()), error);
+        } finally {
+          if (temporary === undefined) delete process.env['TMPDIR'];
+          else process.env['TMPDIR'] = temporary;
+        }
+        assert.match(await readFile(join(targetDirectory, 'pointback/server.log'), 'utf8'), /ready to accept/);
+        assert.equal(await readPostmasterPid(targetDirectory), undefined);
+        assert.deepEqual(
+          (await readdir(place.directory)).filter((name) => name.startsWith('pointback-')),
+          [],
+        );
+      });
+    }
+
+    it('tell at once that it promoted itself, since it could not pause', { timeout: 120_000 }, async () => {
+      await using overflowing = await TestRepository.create();
+      const client = await server.connect();
+      try {
+        // More than 64 subtransactions of one transaction: a standby must wait for its end before it lets anybody in.
+        await client.query('BEGIN');
+        await client.query('CREATE TABLE deep (n int)');
+        for (let n = 0; n < 80; n++) await client.query(`SAVEPOINT s${n}; INSERT INTO deep VALUES (${n})`);
+        await overflowing.backup(server);
+      } finally {
+        await client.end();
+      }
+      const context = engineContext();
+      const plan = await place.plan(overflowing, major, { start: { promote: false } });
+      const { started } = await runRestore(plan, context);
+      assert.ok(started);
+      assert.equal(started.promoted, true);
+      assert.ok(context.lines.some(({ level, message }) => level === 'warning' && message.includes('promoted the copy')));
+      const copy = new RestoredCopy(plan, started);
+      assert.equal(await copy.value('SELECT pg_is_in_recovery()'), 'false');
+      assert.equal(await copy.value('SHOW archive_mode'), 'off');
+      assert.deepEqual(await contentsOf(copy), contents);
+    });
   });
 });

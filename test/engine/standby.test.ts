@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { BackupOutcome } from '../../server/src/engine/backup/runningBackup.ts';
@@ -43,7 +43,7 @@ async function startStandby(primary: TestServer, { repository, instance }: TestR
   await writeFile(join(dataDirectory, 'postgresql.auto.conf'), '');
   await rm(join(dataDirectory, 'recovery.signal'), { force: true });
   await writeFile(join(dataDirectory, 'standby.signal'), '');
-  for (const name of await readdir(dataDirectory)) await giveToServer(join(dataDirectory, name));
+  await giveToServer(dataDirectory);
   const standby = new TestServer(primary.binaries, await freePort(), home, undefined);
   await standby.addSettings({
     port: standby.port,
@@ -63,18 +63,20 @@ for (const major of [15, 18]) {
     let primary: TestServer;
     let standby: TestServer;
     let backups: TestRepository;
+    const opened: AsyncDisposable[] = [];
     before(async () => {
       primary = await startServer({ major, settings: { checkpoint_timeout: '30min' } });
+      opened.push(primary);
       backups = await TestRepository.create();
+      opened.push(backups);
       await primary.sql('CREATE TABLE orders AS SELECT n, md5(n::text) FROM generate_series(1, 1000) AS n');
       const { record } = await backups.backup(primary);
       assert.equal(record.from, 'primary');
       standby = await startStandby(primary, backups);
+      opened.push(standby);
     });
     after(async () => {
-      await standby[Symbol.asyncDispose]();
-      await primary[Symbol.asyncDispose]();
-      await backups[Symbol.asyncDispose]();
+      for (const each of opened.toReversed()) await each[Symbol.asyncDispose]();
     });
 
     const caughtUp = async (): Promise<void> => {

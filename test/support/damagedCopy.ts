@@ -1,4 +1,4 @@
-import type { IndexFile } from '../../server/src/repository/backupIndexReader.ts';
+import type { IndexFile } from '../../server/src/repository/backupIndex.ts';
 import { readIndexFiles } from '../../server/src/repository/backupIndexReader.ts';
 import { indexKey } from '../../server/src/repository/layout.ts';
 import type { Repository } from '../../server/src/repository/repository.ts';

@@ -1,4 +1,3 @@
-import type { FilePath } from '../formats/filePath.ts';
 import { filePathFromBytes, filePathFromText, isSafeRelativePath } from '../formats/filePath.ts';
 import type { IndexArchive, IndexFile } from './backupIndex.ts';
 import { FieldMismatch, integer, object, optional, text } from './fields.ts';

@@ -60,31 +60,61 @@ export async function findBackup(
   return found;
 }
 
+/** How a commit makes sure that it was allowed. */
+export interface CommitOptions extends StoreCallOptions {
+  /** Throws when the instance's backup lock is not ours any more: `Lock.confirm`. */
+  readonly confirm?: () => Promise<void>;
+}
+
 /**
- * Makes a backup exist: the commit record, after everything it speaks of. Call it under the instance's backup lock, just
- * confirmed. Throws `backup.incomplete` when a file is missing or has another size, `backup.exists`.
+ * Makes a backup exist: the commit record, after everything it speaks of. Call it under the instance's backup lock. A process
+ * that was stopped on the way may have lost the lock and, to whoever took it over, its files: both are looked at again after
+ * the record is stored, which is removed if they are gone.
+ *
+ * Throws `backup.incomplete` when a file is missing or has another size, `backup.exists`, and what `confirm` throws.
  */
 export async function commitBackup(
   { store }: Repository,
   instance: string,
   record: BackupRecord,
-  options: StoreCallOptions = {},
+  options: CommitOptions = {},
 ): Promise<void> {
   const { id } = record;
-  for (const { name, storedBytes } of record.archives) {
-    await requireObject(store, dataKey(instance, id, name), storedBytes, options);
-  }
-  for (const { name, captured, size } of record.configurationFiles) {
-    if (captured) await requireObject(store, configurationKey(instance, id, name), size, options);
-  }
-  await requireObject(store, manifestKey(instance, id), undefined, options);
-  await requireObject(store, indexKey(instance, id), undefined, options);
-  if (!(await store.putIfAbsent(backupRecordKey(instance, id), formatRecord(record), options))) {
+  const key = backupRecordKey(instance, id);
+  await requireObjects(store, instance, record, options);
+  await options.confirm?.();
+  options.signal?.throwIfAborted();
+  if (!(await store.putIfAbsent(key, formatRecord(record), options))) {
     throw new PointbackError('backup.exists', {
       message: `The repository already has a backup ${id} of ${instance}.`,
       details: { instance, id },
     });
   }
+  try {
+    // Without the signal: a cancellation that comes so late must not leave in doubt what exists.
+    await options.confirm?.();
+    await requireObjects(store, instance, record, {});
+  } catch (error) {
+    await store.delete(key);
+    throw error;
+  }
+}
+
+/** Everything the record speaks of is there, in its size. */
+async function requireObjects(
+  store: ObjectStore,
+  instance: string,
+  { id, archives, configurationFiles }: BackupRecord,
+  options: StoreCallOptions,
+): Promise<void> {
+  for (const { name, storedBytes } of archives) {
+    await requireObject(store, dataKey(instance, id, name), storedBytes, options);
+  }
+  for (const { name, captured, size } of configurationFiles) {
+    if (captured) await requireObject(store, configurationKey(instance, id, name), size, options);
+  }
+  await requireObject(store, manifestKey(instance, id), undefined, options);
+  await requireObject(store, indexKey(instance, id), undefined, options);
 }
 
 /** Stores a verification's outcome beside the backup, where its state is derived from. Allowed before the commit record. */
@@ -142,7 +172,7 @@ class EntryReader {
     if (files?.committed !== true) return undefined;
     try {
       const record = await readBackupRecord(store, this.#instance, id);
-      const facts = await readStateFacts(store, files);
+      const facts = await readStateFacts(store, files, record);
       // Ids sort by time and a parent is older, so a damaged record cannot send us round in circles.
       const parent = record.parent === undefined || record.parent >= id ? undefined : await this.#parent(record.parent);
       return { record, ...deriveBackupState(parent === undefined ? facts : { ...facts, parent }) };

@@ -116,15 +116,19 @@ describe('the catalog of backups', () => {
     });
   });
 
-  test('a commit needs every archive in its size, the manifest and the index', async () => {
+  test('a commit needs every archive and captured configuration file in its size, the manifest and the index', async () => {
     const record = fakeRecord(1, {
       archives: [
         { name: 'base.tar.zst', tarBytes: 40_000, storedBytes: 10_000 },
         { name: '16385.tar.zst', tablespaceOid: 16385, location: '/ts', tarBytes: 4_000, storedBytes: 1_000 },
       ],
+      configurationFiles: [
+        { name: 'postgresql.conf', captured: false },
+        { name: 'pg_hba.conf', captured: true, size: 500, sha256: '0'.repeat(64) },
+      ],
     });
-    const needed = fakeKeys(shop, record).filter((key) => !key.includes('/configuration/'));
-    assert.equal(needed.length, 4);
+    const needed = fakeKeys(shop, record);
+    assert.equal(needed.length, 5);
     for (const missing of needed) {
       const { store } = setting();
       for (const key of needed) if (key !== missing) await store.put(key, fakeContent(record, key));

@@ -50,7 +50,7 @@ export async function commitReceived(running: RunningBackup, received: ReceivedB
       files: receipt.fileCount,
       bytes: sumOf(sink.archives, 'tarBytes'),
       problems,
-      problemCount: problems.length,
+      problemCount: problems.length + end.checksumWarningCount + 1 - (end.checksumWarnings.length + 1),
     });
   }
   const record: BackupRecord = {
@@ -83,9 +83,7 @@ export async function commitReceived(running: RunningBackup, received: ReceivedB
     loginRole: facts.loginRole,
     configurationFiles,
   };
-  await lock.confirm();
-  context.signal.throwIfAborted();
-  await commitBackup(repository, instance, record);
+  await commitBackup(repository, instance, record, { signal: context.signal, confirm: () => lock.confirm() });
   return {
     record,
     state: problems.length > 0 ? 'broken' : 'unproven',

@@ -6,6 +6,7 @@ import { filePathFromText } from '../../formats/filePath.ts';
 import { parseControlFile } from '../../formats/controlFile.ts';
 import { formatTablespaceMap } from '../../formats/tablespaceMap.ts';
 import { preloadLibrariesOf } from './configurationText.ts';
+import { expandedSettings } from './expandedSettings.ts';
 import { quarantineHbaFile, quarantineIdentFile, restoreRecordFile } from './layoutOfCopy.ts';
 import {
   formatSettings,
@@ -87,7 +88,7 @@ export class CopyFiles {
     const { targetDirectory, port, start, backup, owner } = this.#plan;
     const control = parseControlFile(await readFile(unfinishedControlFile));
     const written = await this.text('postgresql.auto.conf');
-    const preloadLibraries = preloadLibrariesOf(`${await this.text('postgresql.conf')}\n${written}`);
+    const preloadLibraries = preloadLibrariesOf(`${await expandedSettings(this)}\n${written}`);
     const settings = quarantineSettings({
       dataDirectory: targetDirectory,
       port,

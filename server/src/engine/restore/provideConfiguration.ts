@@ -12,6 +12,7 @@ import { configurationKey } from '../../repository/layout.ts';
 import type { OperationContext } from '../context.ts';
 import { confineConfiguration, neutralizeConfiguration } from './configurationText.ts';
 import type { CopyFiles } from './copyFiles.ts';
+import { includedPlaces } from './expandedSettings.ts';
 import type { RestorePlan } from './restorePlan.ts';
 
 /** Holds included files that were captured; not in Pointback's own folder, which goes when the quarantine is left. */
@@ -106,13 +107,9 @@ async function confineRestored(copy: CopyFiles): Promise<void> {
     // First what is left after the lines that lead out.
     const inner = includesOf(confineConfiguration(restored));
     const absent = new Set<string>();
-    for (const { directive, path } of inner) {
-      const place = resolveInclude(file, path);
-      if (!(await copy.has(place))) absent.add(path);
-      else if (directive !== 'include_dir') await confine(place);
-      else
-        for (const name of await copy.names(place))
-          if (isTakenFromDirectory(name)) await confine(posix.join(place, name));
+    for (const include of inner) {
+      if (!(await copy.has(resolveInclude(file, include.path)))) absent.add(include.path);
+      else for (const place of await includedPlaces(copy, file, include)) await confine(place);
     }
     const confined = confineConfiguration(restored, absent);
     if (confined !== restored) await copy.write(file, Buffer.from(confined, 'latin1'));

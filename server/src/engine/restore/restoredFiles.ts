@@ -87,6 +87,7 @@ export class RestoredFiles implements MemberObserver {
 
   /** Closes everything after a failure elsewhere. */
   async abandon(): Promise<void> {
+    this.#slots.end(this.#failure ?? new Error('the restore was given up'));
     await Promise.all([...this.#open].map((file) => file.abandon()));
   }
 
