@@ -30,8 +30,10 @@ export interface BaseBackupEnd {
   readonly endTimeline: number;
   /** The server's words when its checksum verification found damaged pages: the backup is complete, and broken. */
   readonly checksumFailure?: string;
-  /** Warnings of the server while it sent, in order. */
-  readonly warnings: readonly string[];
+  /** The server's warnings of damaged pages, in order; the first 1000 of them. */
+  readonly checksumWarnings: readonly string[];
+  /** How many of them there were. */
+  readonly checksumWarningCount: number;
 }
 
 /**
@@ -48,6 +50,15 @@ export interface BaseBackupSink {
   manifestData(piece: Buffer): Promise<void> | undefined;
   warning(text: string): void;
 }
+
+/** A badly damaged cluster has a few warnings for every file. */
+const mostWarningsKept = 1000;
+
+/**
+ * Where the server warns of pages that fail their checksum (basebackup.c, 13 to 18); told apart by the function, since the
+ * text is translated. Other warnings, of skipped special files, are no damage.
+ */
+const checksumRoutines = new Set<string | undefined>(['sendFile', 'read_file_data_into_buffer', 'verify_page_checksum']);
 
 type CopyTarget = 'none' | 'archive' | 'manifest';
 
@@ -66,7 +77,8 @@ class BaseBackupReceiver {
   end: Pick<BaseBackupEnd, 'endLsn' | 'endTimeline'> | undefined;
   complete = false;
   error: DatabaseError | undefined;
-  readonly warnings: string[] = [];
+  readonly checksumWarnings: string[] = [];
+  checksumWarningCount = 0;
 
   constructor(sink: BaseBackupSink, typedMessages: boolean) {
     this.#sink = sink;
@@ -85,8 +97,8 @@ class BaseBackupReceiver {
       case 'c':
         return this.#endCopy();
       case 'N': {
-        const { message } = parseServerMessage(body);
-        this.warnings.push(message);
+        const { message, routine } = parseServerMessage(body);
+        if (checksumRoutines.has(routine)) this.#checksumWarning(message);
         this.#sink.warning(message);
         return undefined;
       }
@@ -108,6 +120,11 @@ class BaseBackupReceiver {
     if (this.#subtype === 'd') return payload.length === 0 ? undefined : this.#content(payload);
     this.#control.push(Buffer.from(payload));
     return last ? this.#controlMessage(Buffer.concat(this.#control)) : undefined;
+  }
+
+  #checksumWarning(message: string): void {
+    this.checksumWarningCount += 1;
+    if (this.checksumWarnings.length < mostWarningsKept) this.checksumWarnings.push(message);
   }
 
   #content(piece: Buffer): Promise<void> | undefined {
@@ -211,12 +228,12 @@ export async function streamBaseBackup(
     if (receiver.error !== undefined) throw baseBackupError(receiver.error);
     throw isPointbackError(error, 'connection.lost') ? baseBackupError(undefined, error.cause) : error;
   });
-  const { error, end, complete, warnings } = receiver;
+  const { error, end, complete, checksumWarnings, checksumWarningCount } = receiver;
   if (error !== undefined) {
     const damagedPages = error.code === 'XX001' && end !== undefined;
     if (!damagedPages) throw baseBackupError(error);
-    return { ...end, checksumFailure: error.message, warnings };
+    return { ...end, checksumFailure: error.message, checksumWarnings, checksumWarningCount };
   }
   if (ended === 'closed' || !complete || end === undefined) throw baseBackupError(undefined);
-  return { ...end, warnings };
+  return { ...end, checksumWarnings, checksumWarningCount };
 }

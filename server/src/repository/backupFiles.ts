@@ -50,7 +50,11 @@ export async function readBackupRecord(store: ObjectStore, instance: string, id:
 }
 
 /** Reads as few records as decide the state, newest first. One that cannot be read decides as well: it is told of. */
-export async function readStateFacts(store: ObjectStore, files: BackupFiles): Promise<BackupStateFacts> {
+export async function readStateFacts(
+  store: ObjectStore,
+  files: BackupFiles,
+  { finishedAt }: Pick<BackupRecord, 'finishedAt'>,
+): Promise<BackupStateFacts> {
   const facts: { -readonly [K in keyof BackupStateFacts]: BackupStateFacts[K] } = {};
   try {
     const drill = await newest<DrillRecord>(store, files.drills, parseDrillRecord, () => true);
@@ -71,6 +75,10 @@ export async function readStateFacts(store: ObjectStore, files: BackupFiles): Pr
     if (!isPointbackError(error, 'repository.damaged') && !isPointbackError(error, 'repository.newer-format'))
       throw error;
     facts.unreadable = error.message;
+    // There is a receipt only where the server reported damage, and nothing else is named by so early a time.
+    const receiptName = `${utcName(new Date(finishedAt))}.json`;
+    const receipt = files.verifications.find((key) => key.endsWith(`/${receiptName}`));
+    if (receipt !== undefined && (await isUnreadable(store, receipt))) facts.unreadableReceipt = error.message;
   }
   return facts;
 }
@@ -86,4 +94,14 @@ async function newest<T>(
     if (counts(record)) return record;
   }
   return undefined;
+}
+
+async function isUnreadable(store: ObjectStore, key: string): Promise<boolean> {
+  try {
+    await readRecord(store, key, parseVerificationRecord);
+    return false;
+  } catch (error) {
+    if (isPointbackError(error, 'repository.damaged') || isPointbackError(error, 'repository.newer-format')) return true;
+    throw error;
+  }
 }

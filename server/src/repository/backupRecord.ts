@@ -105,6 +105,9 @@ export interface VerificationProblem {
   readonly message: string;
 }
 
+/** Problems a verification's record holds; its count tells of all. */
+export const mostProblemsKept = 1000;
+
 /** A verification's outcome, `verify/<UTC time>.json`. */
 export interface VerificationRecord {
   readonly format: 1;
@@ -116,7 +119,7 @@ export interface VerificationRecord {
   readonly durationMs: number;
   readonly files: number;
   readonly bytes: number;
-  /** At most 1000, the count tells all. */
+  /** At most `mostProblemsKept`, the count tells all. */
   readonly problems: readonly VerificationProblem[];
   readonly problemCount: number;
 }

@@ -4,6 +4,8 @@ import type { BackupState, DrillRecord, VerificationRecord } from './backupRecor
 export interface BackupStateFacts {
   /** Damage the server itself reported while the backup was taken: re-reading the same bytes cannot undo that. */
   readonly receipt?: VerificationRecord;
+  /** Why such a receipt could not be read. */
+  readonly unreadableReceipt?: string;
   /** The newest verification, by whomever, receipts aside. */
   readonly verification?: VerificationRecord;
   /** The newest drill. */
@@ -28,10 +30,12 @@ export interface DerivedState {
  * same kind passes: a drill does not read every byte, and a verification does not start a server.
  */
 export function deriveBackupState(facts: BackupStateFacts): DerivedState {
-  const { receipt, verification, drill, unreadable, parent } = facts;
+  const { receipt, unreadableReceipt, verification, drill, unreadable, parent } = facts;
   if (parent !== undefined && parent.state === undefined) {
     return { state: 'broken', stateReason: `The backup it builds on, ${parent.id}, is not in the repository.` };
   }
+  // That there is one says what it says.
+  if (unreadableReceipt !== undefined) return { state: 'broken', stateReason: unreadableReceipt };
   for (const record of [receipt, verification]) {
     if (record?.outcome === 'failed') {
       return { state: 'broken', stateAt: record.at, stateReason: problemsOf(record) };

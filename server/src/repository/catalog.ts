@@ -91,11 +91,12 @@ export async function commitBackup(
     });
   }
   try {
-    // Without the signal: a cancellation that comes so late must not leave in doubt what exists.
+    // Without the signal: a cancellation that comes as late as this must not leave in doubt what exists.
     await options.confirm?.();
     await requireObjects(store, instance, record, {});
   } catch (error) {
-    await store.delete(key);
+    // The first error is the one to tell of.
+    await store.delete(key).catch(() => undefined);
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { PointbackError } from '../../api/errors.ts';
 import { pointbackVersion } from '../../api/version.ts';
 import { formatLsn } from '../../formats/lsn.ts';
 import type { BaseBackupEnd, BaseBackupStart } from '../../postgres/baseBackupStream.ts';
+import { mostProblemsKept } from '../../repository/backupRecord.ts';
 import type { BackupRecord, ConfigurationFileRecord, VerificationProblem } from '../../repository/backupRecord.ts';
 import { addVerification, commitBackup } from '../../repository/catalog.ts';
 import { configurationKey } from '../../repository/layout.ts';
@@ -50,7 +51,7 @@ export async function commitReceived(running: RunningBackup, received: ReceivedB
       files: receipt.fileCount,
       bytes: sumOf(sink.archives, 'tarBytes'),
       problems,
-      problemCount: problems.length + end.checksumWarningCount + 1 - (end.checksumWarnings.length + 1),
+      problemCount: end.checksumWarningCount + 1,
     });
   }
   const record: BackupRecord = {
@@ -83,7 +84,8 @@ export async function commitReceived(running: RunningBackup, received: ReceivedB
     loginRole: facts.loginRole,
     configurationFiles,
   };
-  await commitBackup(repository, instance, record, { signal: context.signal, confirm: () => lock.confirm() });
+  context.signal.throwIfAborted();
+  await commitBackup(repository, instance, record, { confirm: () => lock.confirm() });
   return {
     record,
     state: problems.length > 0 ? 'broken' : 'unproven',
@@ -115,9 +117,11 @@ async function storeConfiguration(
   return records;
 }
 
-function damageProblems({ checksumFailure, warnings }: BaseBackupEnd): VerificationProblem[] {
+/** What the server said of damaged pages, its summary included however much there was before. */
+function damageProblems({ checksumFailure, checksumWarnings }: BaseBackupEnd): VerificationProblem[] {
   if (checksumFailure === undefined) return [];
-  return [...warnings, checksumFailure].map((message) => ({ code: 'page-checksum', subject: 'server', message }));
+  const messages = [...checksumWarnings.slice(0, mostProblemsKept - 1), checksumFailure];
+  return messages.map((message) => ({ code: 'page-checksum', subject: 'server', message }));
 }
 
 function sumOf(archives: BackupRecord['archives'], key: 'tarBytes' | 'storedBytes'): number {

@@ -1,6 +1,7 @@
 import { isPointbackError } from '../../api/errors.ts';
 import { pointbackVersion } from '../../api/version.ts';
 import type { BackupRecord, VerificationProblem, VerificationRecord } from '../../repository/backupRecord.ts';
+import { mostProblemsKept } from '../../repository/backupRecord.ts';
 import { addVerification, findBackup } from '../../repository/catalog.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { OperationContext } from '../context.ts';
@@ -22,8 +23,6 @@ export interface VerifyOutcome {
   readonly record: BackupRecord;
   readonly verification: VerificationRecord;
 }
-
-const mostProblemsKept = 1000;
 
 /**
  * Re-reads every byte of a backup and holds it against the server's manifest, the manifest's own checksum, the index and
