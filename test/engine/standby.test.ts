@@ -110,7 +110,9 @@ for (const major of [15, 18]) {
       const writer = await CommitWriter.start(primary, 10);
       let outcome: BackupOutcome;
       try {
-        await primary.sql(`INSERT INTO orders SELECT n, md5(n::text) FROM generate_series(1001, 2000) AS n; CHECKPOINT`);
+        await primary.sql(
+          `INSERT INTO orders SELECT n, md5(n::text) FROM generate_series(1001, 2000) AS n; CHECKPOINT`,
+        );
         await caughtUp();
         const context = watchedContext();
         outcome = await inTheMiddle(

@@ -210,6 +210,8 @@ export class TestServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A killed server leaves its shared memory behind; an immediate shutdown is as quick.
+    if (this.#process !== undefined) await this.stop('immediate').catch(() => undefined);
     await this.kill();
     this.#withdraw();
     await this.#home[Symbol.asyncDispose]();

@@ -56,7 +56,7 @@ export const errorTable = {
   ),
   'backup.server-shutdown': row(
     'backup',
-    'The server was stopped or restarted while the backup was running.',
+    'The server was stopped or restarted while the backup was running, or somebody ended its session (pg_terminate_backend).',
     'Nothing was kept. Start the backup again once the server is up.',
   ),
   'backup.cancelled-on-server': row(
@@ -492,6 +492,11 @@ export const errorTable = {
     'backup',
     'The backup cannot be deleted, because incremental backups build on it.',
     'Delete the backups that build on it first.',
+  ),
+  'backup.deletion-outdated': row(
+    'backup',
+    'A backup was not deleted, because the others changed since it was decided: more would be lost than was agreed to.',
+    'Look at the list of backups, and decide again.',
   ),
   'backup.being-read': row(
     'backup',

@@ -58,12 +58,16 @@ const mostWarningsKept = 1000;
  * Where the server warns of pages that fail their checksum (basebackup.c, 13 to 18); told apart by the function, since the
  * text is translated. Other warnings, of skipped special files, are no damage.
  */
-const checksumRoutines = new Set<string | undefined>(['sendFile', 'read_file_data_into_buffer', 'verify_page_checksum']);
+const checksumRoutines = new Set<string | undefined>([
+  'sendFile',
+  'read_file_data_into_buffer',
+  'verify_page_checksum',
+]);
 
 type CopyTarget = 'none' | 'archive' | 'manifest';
 
 /** Interprets the messages of one BASE_BACKUP, of 13 and 14 (a COPY per archive) or of 15 on (one COPY, typed messages). */
-class BaseBackupReceiver {
+export class BaseBackupReceiver {
   readonly #sink: BaseBackupSink;
   readonly #typedMessages: boolean;
   #rows: RowField[][] = [];

@@ -1,7 +1,7 @@
 import { isPointbackError } from '../api/errors.ts';
 import type { BackupRecord, DrillRecord, VerificationRecord } from './backupRecord.ts';
 import type { BackupStateFacts } from './backupState.ts';
-import { backupRecordKey, backupRecordName, backupsPrefix, parseBackupId } from './layout.ts';
+import { backupRecordKey, backupRecordName, backupsPrefix, parseBackupId, utcName } from './layout.ts';
 import { damaged, parseBackupRecord, parseDrillRecord, parseVerificationRecord, readRecord } from './records.ts';
 import type { Repository } from './repository.ts';
 import type { ObjectInfo, ObjectStore } from './store/objectStore.ts';
@@ -101,7 +101,8 @@ async function isUnreadable(store: ObjectStore, key: string): Promise<boolean> {
     await readRecord(store, key, parseVerificationRecord);
     return false;
   } catch (error) {
-    if (isPointbackError(error, 'repository.damaged') || isPointbackError(error, 'repository.newer-format')) return true;
+    if (isPointbackError(error, 'repository.damaged') || isPointbackError(error, 'repository.newer-format'))
+      return true;
     throw error;
   }
 }

@@ -133,6 +133,40 @@ describe('the index of a backup', () => {
     assert.equal(count, 20_000);
   });
 
+  test('holds the frames of a very large archive, without a line or a list that grows with them', async () => {
+    const frames = new FrameTable();
+    const count = 300_000;
+    for (let frame = 0; frame < count; frame += 1) frames.append(4_194_304 - (frame % 7), 4_194_304);
+    const last = frames.at(count - 1);
+    assert.equal(last?.[2], (count - 1) * 4_194_304);
+    assert.deepEqual([frames.at(count), frames.at(-1), frames.at(NaN)], [undefined, undefined, undefined]);
+    const { storedBytes, tarBytes } = frames;
+    assert.equal(storedBytes, last[0] + last[1]);
+    const writer = new BackupIndexWriter();
+    writer.addArchive({ name: 'base.tar', tarBytes, storedBytes, frames });
+    writer.end();
+    let longest = 0;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of writer.body()) {
+      longest = Math.max(longest, piece.length);
+      pieces.push(piece);
+    }
+    assert.ok(longest < 512 * 1024, `${longest} bytes at once`);
+    const bytes = Buffer.concat(pieces);
+    assert.ok(
+      bytes
+        .toString('latin1')
+        .split('\n')
+        .every((line) => line.length < 100),
+    );
+    const [archive] = await readIndexArchives(new MemoryStore([[key, bytes]]), key);
+    assert.equal(archive?.frames.length, count);
+    for (const position of [0, 255, 256, 257, 99_999, count - 1]) {
+      assert.deepEqual(archive.frames.at(position), frames.at(position));
+    }
+    assert.ok(!Array.isArray(archive.frames));
+  });
+
   test('that is given up ends its body with the reason, also while it is waited for', async () => {
     const writer = new BackupIndexWriter();
     const store = new MemoryStore();

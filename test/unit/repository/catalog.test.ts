@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { PointbackError } from '../../../server/src/api/errors.ts';
-import { isPointbackError } from '../../../server/src/api/errors.ts';
+import { PointbackError, isPointbackError } from '../../../server/src/api/errors.ts';
 import type { DrillRecord } from '../../../server/src/repository/backupRecord.ts';
 import {
   addDrill,
@@ -145,6 +144,30 @@ describe('the catalog of backups', () => {
     await assert.rejects(commitBackup(repositoryIn(store), shop, record), coded('backup.exists'));
   });
 
+  test('a commit that lost its lock or its files meanwhile is taken back', async () => {
+    const record = fakeRecord(1);
+    const lost = new PointbackError('lock.lost', {
+      message: 'The lock on the instance was lost: the process was stopped.',
+    });
+    for (const sweeps of [false, true]) {
+      const { store, repository } = setting();
+      for (const key of fakeKeys(shop, record)) await store.put(key, fakeContent(record, key));
+      let confirmations = 0;
+      const confirm = async (): Promise<void> => {
+        confirmations += 1;
+        if (confirmations === 1) return;
+        // The process was stopped before it stored the record; another one has begun its work.
+        assert.ok(store.objects.has(backupRecordKey(shop, record.id)));
+        if (!sweeps) throw lost;
+        for (const key of fakeKeys(shop, record)) await store.delete(key);
+      };
+      const committed = commitBackup(repository, shop, record, { confirm });
+      await assert.rejects(committed, coded(sweeps ? 'backup.incomplete' : 'lock.lost'));
+      assert.equal(confirmations, 2);
+      assert.equal(store.objects.has(backupRecordKey(shop, record.id)), false);
+    }
+  });
+
   test('derives the state from the newest records', async () => {
     const { repository } = setting();
     const record = fakeRecord(1);
@@ -183,6 +206,22 @@ describe('the catalog of backups', () => {
     assert.equal((await findBackup(repository, shop)).state, 'broken');
     for (const minute of [2, 3]) await addVerification(repository, shop, record.id, fakeVerification(minute));
     assert.equal((await findBackup(repository, shop)).state, 'broken');
+  });
+
+  test('a receipt that cannot be read still says that the server reported damage', async () => {
+    for (const bytes of ['{"fo', '{"format":2}']) {
+      const { store, repository } = setting();
+      const record = fakeRecord(1);
+      await addVerification(repository, shop, record.id, fakeVerification(1, { by: 'receipt', outcome: 'failed' }));
+      await storeFakeBackup(repository, shop, record);
+      const [receipt = ''] = [...store.objects.keys()].filter((key) => key.includes('/verify/'));
+      await store.put(receipt, Buffer.from(bytes));
+      assert.equal((await findBackup(repository, shop)).state, 'broken');
+      await addVerification(repository, shop, record.id, fakeVerification(2));
+      const { state, stateReason } = await findBackup(repository, shop);
+      assert.equal(state, 'broken');
+      assert.ok(stateReason?.includes(receipt));
+    }
   });
 
   test('two outcomes of the same millisecond are both kept', async () => {

@@ -159,10 +159,47 @@ describe('an exclusive lock', () => {
     assert.equal(store.objects.size, 0);
   });
 
-  test('is lost when the machine slept longer than 25 seconds, before anything is written', async () => {
-    const { clock, attempt, store } = setting();
+  test('survives a clock that was set, or a long sleep, when nobody has touched it', async () => {
+    const { clock, attempt, store, holder } = setting();
     const owner = attempt(100);
     await clock.advance(6_000);
+    clock.suspend(3_600_000);
+    await clock.advance(1_000);
+    assert.equal(lockOf(owner).signal.aborted, false);
+    assert.ok(((await holder())?.beat ?? 0) >= 2, 'it was renewed at once');
+    clock.suspend(3_600_000);
+    // Both at once: the beat and whoever is about to commit.
+    await Promise.all([lockOf(owner).confirm(), lockOf(owner).confirm(), clock.advance(5_000)]);
+    assert.deepEqual([...store.objects.keys()], [key], 'no claim is left');
+    await clock.advance(60_000);
+    await lockOf(owner).confirm();
+    await lockOf(owner).release();
+    assert.equal(store.objects.size, 0);
+  });
+
+  test('is lost after a long sleep when somebody has claimed it, before anything is written', async () => {
+    const { clock, attempt, store, holder } = setting();
+    const owner = attempt(100);
+    await clock.advance(6_000);
+    const mine = await holder();
+    const claim = key.replace('.json', `.claims/${mine?.token ?? ''}.json`);
+    await store.put(claim, Buffer.from(JSON.stringify({ ...mine, token: crypto.randomUUID(), pid: 300 })));
+    const before = [...store.objects];
+    clock.suspend(26_000);
+    await assert.rejects(
+      async () => lockOf(owner).confirm(),
+      (error) => isCoded(error, 'lock.lost'),
+    );
+    await clock.advance(10_000);
+    await lockOf(owner).release();
+    assert.deepEqual([...store.objects], before);
+  });
+
+  test('is lost when it was taken over while the machine slept, before anything is written', async () => {
+    const { clock, attempt, store, holder } = setting();
+    const owner = attempt(100);
+    await clock.advance(6_000);
+    await store.put(key, Buffer.from(JSON.stringify({ ...(await holder()), token: crypto.randomUUID(), pid: 300 })));
     const before = store.objects.get(key);
     clock.suspend(26_000);
     await assert.rejects(
@@ -176,10 +213,11 @@ describe('an exclusive lock', () => {
     assert.equal(store.objects.get(key), before, 'a lost lock is not ours to remove');
   });
 
-  test('is lost by the watch alone after a late beat', async () => {
-    const { clock, attempt } = setting();
+  test('is lost by the watch alone when it is gone after a long sleep', async () => {
+    const { clock, attempt, store } = setting();
     const owner = attempt(100);
     await clock.advance(6_000);
+    await store.delete(key);
     clock.suspend(26_000);
     await clock.advance(1_000);
     assert.ok(isCoded(lockOf(owner).signal.reason, 'lock.lost'));

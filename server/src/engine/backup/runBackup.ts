@@ -4,7 +4,7 @@ import { streamBaseBackup, type BaseBackupStart } from '../../postgres/baseBacku
 import { BackupIndexWriter } from '../../repository/backupIndex.ts';
 import { writeInstance } from '../../repository/instances.ts';
 import { backupId, indexKey, lockKey } from '../../repository/layout.ts';
-import { acquireLock } from '../../repository/lock/exclusiveLock.ts';
+import { acquireLock, type Lock } from '../../repository/lock/exclusiveLock.ts';
 import { discardUnfinished, sweepUnfinished } from '../../repository/removal.ts';
 import { SmallFileWatcher, WalWatcher } from '../archive/watchWal.ts';
 import { explainConnectFailure } from '../check/checkInstance.ts';
@@ -28,6 +28,25 @@ import { gatherSqlFacts, requireTablespaces } from './sqlFacts.ts';
  * Throws the errors of connecting, `lock.held`, `instance.different-system`, the `backup.*` errors and the store's.
  */
 export async function runBackup(parameters: BackupParameters, context: OperationContext): Promise<BackupOutcome> {
+  const { repository, instance } = parameters;
+  // First of all: whoever waits for the lock must not hold walsenders and a slot meanwhile.
+  const lock = await acquireLock(repository.store, lockKey(instance, 'backup'), {
+    purpose: 'backup',
+    signal: context.signal,
+  });
+  try {
+    const signal = AbortSignal.any([context.signal, lock.signal]);
+    return await backUpUnderLock(parameters, lock, { ...context, signal });
+  } finally {
+    await lock.release();
+  }
+}
+
+async function backUpUnderLock(
+  parameters: BackupParameters,
+  lock: Lock,
+  context: OperationContext,
+): Promise<BackupOutcome> {
   const { repository, instance, profile } = parameters;
   const startedAt = new Date();
   const slotName = `pointback_${randomBytes(8).toString('hex')}`;
@@ -44,25 +63,10 @@ export async function runBackup(parameters: BackupParameters, context: Operation
       walSegmentSize: source.walSegmentSize,
       createdAt: startedAt.toISOString(),
     });
-    const lock = await acquireLock(repository.store, lockKey(instance, 'backup'), {
-      purpose: 'backup',
-      signal: context.signal,
-    });
-    try {
-      await sweepUnfinished(repository, instance, context.signal);
-      const signal = AbortSignal.any([context.signal, lock.signal]);
-      return await receiveAndCommit({
-        parameters,
-        context: { ...context, signal },
-        source,
-        lock,
-        id: backupId(startedAt, 'full'),
-        startedAt,
-        algorithm: parameters.manifestChecksums ?? 'SHA256',
-      });
-    } finally {
-      await lock.release();
-    }
+    await sweepUnfinished(repository, instance, context.signal);
+    const id = backupId(startedAt, 'full');
+    const algorithm = parameters.manifestChecksums ?? 'SHA256';
+    return await receiveAndCommit({ parameters, context, source, lock, id, startedAt, algorithm });
   } finally {
     await closeSource(source);
   }

@@ -2,6 +2,7 @@ import { PointbackError, isPointbackError } from '../../api/errors.ts';
 import { Moment } from './clock.ts';
 import type { LockHolder } from './holder.ts';
 import { holderBytes, seeHolder } from './holder.ts';
+import { renewClaimed } from './takeOver.ts';
 import type { LockTools } from './tools.ts';
 
 /** A lock that is held. */
@@ -14,7 +15,10 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Keeps a lock alive: rewrites it with a new beat, and gives it up when a beat came late or another's token is found. */
+/**
+ * Keeps a lock alive: rewrites it with a new beat, and gives it up when a beat came late or another's token is found. When
+ * only the time of day says that a beat is late, the machine slept or its clock was set: then the lock itself is asked.
+ */
 export class HeldLock implements Lock {
   readonly #tools: LockTools;
   readonly #key: string;
@@ -26,6 +30,7 @@ export class HeldLock implements Lock {
   #lastBeat: Moment;
   #lastAttempt: Moment;
   #beating: Promise<void> | undefined;
+  #renewing: Promise<void> | undefined;
 
   /** `written` is a moment before the lock was written. */
   constructor(tools: LockTools, key: string, holder: LockHolder, written: Moment) {
@@ -44,9 +49,9 @@ export class HeldLock implements Lock {
   async confirm(): Promise<void> {
     this.#lost.signal.throwIfAborted();
     try {
-      this.#requireTimely();
+      await this.#makeTimely();
       await this.#requireMine();
-      this.#requireTimely();
+      await this.#makeTimely();
     } catch (error) {
       this.#loseBy(error);
       throw error;
@@ -70,7 +75,7 @@ export class HeldLock implements Lock {
     for (;;) {
       try {
         await clock.sleep(timings.pollMs, { signal: this.#stopped, background: true });
-        this.#requireTimely();
+        this.#requireWatched();
       } catch (error) {
         this.#loseBy(error);
         return;
@@ -88,7 +93,7 @@ export class HeldLock implements Lock {
     this.#lastAttempt = new Moment(clock);
     try {
       await this.#requireMine();
-      this.#requireTimely();
+      await this.#makeTimely();
       const written = new Moment(clock);
       this.#holder = { ...this.#holder, beat: this.#holder.beat + 1 };
       await store.put(this.#key, holderBytes(this.#holder), { signal: this.#stopped });
@@ -111,8 +116,37 @@ export class HeldLock implements Lock {
     );
   }
 
+  /** Makes sure that nobody can have taken the lock for stale, by renewing it where only the time of day leaves a doubt. */
+  async #makeTimely(): Promise<void> {
+    this.#requireWatched();
+    if (this.#lastBeat.passed() <= this.#tools.timings.lateMs) return;
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined;
+    });
+    await this.#renewing;
+  }
+
+  async #renew(): Promise<void> {
+    const written = new Moment(this.#tools.clock);
+    const held = this.#holder;
+    this.#holder = { ...held, beat: held.beat + 1 };
+    if (!(await renewClaimed(this.#tools, this.#key, this.#holder, this.#lost.signal))) {
+      await this.#requireMine();
+      throw lostBecause('while the machine slept, or its clock was set, another process has claimed it');
+    }
+    this.#requireWatched();
+    this.#lastBeat = written;
+  }
+
+  #requireWatched(): void {
+    this.#requireAtMost(this.#lastBeat.watched());
+  }
+
   #requireTimely(): void {
-    const passed = this.#lastBeat.passed();
+    this.#requireAtMost(this.#lastBeat.passed());
+  }
+
+  #requireAtMost(passed: number): void {
     if (passed <= this.#tools.timings.lateMs) return;
     throw lostBecause(
       `it could not be renewed for ${Math.round(passed / 1000)} seconds (the machine slept, was stopped, or its disk did not answer)`,

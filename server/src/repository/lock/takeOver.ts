@@ -80,6 +80,33 @@ export async function takeOver(
   }
 }
 
+/**
+ * Renews a lock of one's own that others may have taken for stale. Its claim stands first or not at all, as in a take-over,
+ * so nobody replaces the lock meanwhile. Resolves to false when somebody has claimed or replaced it.
+ */
+export async function renewClaimed(
+  tools: LockTools,
+  key: string,
+  mine: LockHolder,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { store, clock, timings } = tools;
+  const claimed = new Moment(clock);
+  const claim = await newHolder(tools, mine.purpose, mine.backup);
+  const at = claimKey(key, mine.token);
+  if (!(await storeOrRetract(store, at, claim, () => store.putIfAbsent(at, holderBytes(claim), { signal }))))
+    return false;
+  try {
+    const now = await look(tools, key, signal);
+    if (now?.lock.token !== mine.token || now.claims.at(-1)?.token !== claim.token) return false;
+    if (claimed.passed() > timings.lateMs) return false;
+    await store.put(key, holderBytes(mine), { signal });
+    return claimed.passed() <= timings.lateMs && (await seeHolder(store, key, signal))?.token === mine.token;
+  } finally {
+    await store.delete(at).catch(() => undefined);
+  }
+}
+
 /** The error that names the holder. */
 export function heldBy(holder: LockHolder | undefined): PointbackError {
   if (holder === undefined) {

@@ -148,8 +148,12 @@ export class FileSystemStore implements ObjectStore {
   }
 
   async freeBytes(): Promise<number | undefined> {
-    const { bavail, bsize } = await statfs(this.#root);
-    return bavail * bsize;
+    try {
+      const { bavail, bsize } = await statfs(this.#root);
+      return bavail * bsize;
+    } catch (error) {
+      throw fileSystemError(error, 'read', '', this.#root);
+    }
   }
 
   async #store<T>(
