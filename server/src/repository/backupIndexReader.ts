@@ -126,15 +126,19 @@ class IndexScan {
         this.#place = 'before files';
         return undefined;
       case 'before files':
-        return this.#begin('files', line === '"files":[');
+        this.#begin('files', line === '"files":[');
+        return undefined;
       case 'files':
-        if (line === '],') return this.#endList('before archives');
-        return { kind: 'file', json: this.#item(line), number: this.#number };
+        if (line !== '],') return { kind: 'file', json: this.#item(line), number: this.#number };
+        this.#endList('before archives');
+        return undefined;
       case 'before archives':
-        return this.#begin('archives', line === '"archives":[');
+        this.#begin('archives', line === '"archives":[');
+        return undefined;
       case 'archives':
-        if (line === ']}') return this.#endList('behind');
-        return this.#archive(line);
+        if (line !== ']}') return this.#archive(line);
+        this.#endList('behind');
+        return undefined;
       case 'frames':
         if (line !== ']}' && line !== ']},') return this.#frame(line);
         this.#endList('archives');
@@ -158,14 +162,14 @@ class IndexScan {
     if (format !== 1) throw this.#unexpected();
   }
 
-  #begin(list: 'files' | 'archives' | 'frames', fits: boolean): undefined {
+  #begin(list: 'files' | 'archives' | 'frames', fits: boolean): void {
     if (!fits) throw this.#unexpected();
     this.#place = list;
     this.#open = true;
     this.#empty = true;
   }
 
-  #endList(place: Place): undefined {
+  #endList(place: Place): void {
     if (this.#open && !this.#empty) throw this.#unexpected();
     this.#place = place;
   }
