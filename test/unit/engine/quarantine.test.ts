@@ -6,6 +6,7 @@ import {
   quarantineIdent,
   quarantineSettings,
   quoteSetting,
+  recoveryFile,
   sortPreloadLibraries,
 } from '../../../server/src/engine/restore/quarantine.ts';
 
@@ -13,6 +14,7 @@ const facts = {
   dataDirectory: '/srv/copy',
   port: 5433,
   promote: false,
+  from: 'primary',
   major: 18,
   control: {
     maxConnections: 200,
@@ -71,6 +73,13 @@ describe('quarantineSettings', () => {
       kept: ['$libdir/pg_stat_statements', 'pgaudit.so'],
       leftOut: ['$libdir/pg_cron', 'pg_cron.so', 'pglogical', 'citus'],
     });
+  });
+
+  it('let the copy of a standby’s backup run to the end of its WAL, where no record follows', () => {
+    assert.equal(quarantineSettings({ ...facts, from: 'standby' }).get('recovery_target'), '');
+    assert.equal(recoveryFile({ from: 'standby', promote: false }), 'standby.signal');
+    assert.equal(recoveryFile({ from: 'standby', promote: true }), 'recovery.signal');
+    assert.equal(recoveryFile({ from: 'primary', promote: false }), 'recovery.signal');
   });
 
   it('clear every other recovery target before they set theirs', () => {

@@ -13,6 +13,7 @@ import {
   quarantineHba,
   quarantineIdent,
   quarantineSettings,
+  recoveryFile,
   sortPreloadLibraries,
 } from './quarantine.ts';
 import type { RestorePlan } from './restorePlan.ts';
@@ -89,10 +90,12 @@ export class CopyFiles {
     const control = parseControlFile(await readFile(unfinishedControlFile));
     const written = await this.text('postgresql.auto.conf');
     const preloadLibraries = preloadLibrariesOf(`${await expandedSettings(this)}\n${written}`);
+    const promote = start?.promote ?? false;
     const settings = quarantineSettings({
       dataDirectory: targetDirectory,
       port,
-      promote: start?.promote ?? false,
+      promote,
+      from: backup.from,
       major: Math.floor(backup.serverVersionNumber / 10000),
       control,
       preloadLibraries,
@@ -108,7 +111,7 @@ export class CopyFiles {
     const ours = Buffer.from(`${heading}${formatSettings(settings)}`);
     await this.write('postgresql.auto.conf', Buffer.concat([Buffer.from(written, 'latin1'), ours]));
     await this.remove('standby.signal');
-    await this.write('recovery.signal', '');
+    await this.write(recoveryFile({ from: backup.from, promote }), '');
     return sortPreloadLibraries(preloadLibraries).leftOut;
   }
 

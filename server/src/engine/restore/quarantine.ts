@@ -7,6 +7,8 @@ export interface QuarantineFacts {
   readonly dataDirectory: string;
   readonly port: number;
   readonly promote: boolean;
+  /** Whether the backup was taken from a primary or a standby. */
+  readonly from: 'primary' | 'standby';
   readonly major: number;
   readonly control: Pick<
     ControlFile,
@@ -108,10 +110,26 @@ export function quarantineSettings(facts: QuarantineFacts): ReadonlyMap<string, 
     ['recovery_target_time', ''],
     ['recovery_target_xid', ''],
     ['recovery_target_lsn', ''],
-    ['recovery_target', 'immediate'],
+    ['recovery_target', endsByItself(facts) ? 'immediate' : ''],
     ['recovery_target_timeline', 'current'],
     ['recovery_target_action', promote ? 'promote' : 'pause'],
   ]);
+}
+
+/**
+ * Whether recovery can be told to stop at the end of the backup. Behind a primary's end there is always another record; a
+ * standby's may be the last of its WAL, where the server looks for no target any more and would fail.
+ */
+function endsByItself({ from }: Pick<QuarantineFacts, 'from'>): boolean {
+  return from === 'primary';
+}
+
+/**
+ * The file that puts a copy into recovery: towards its target, or as a standby without an original, which stays read-only at
+ * the end of its WAL (PostgreSQL documentation, "Archive Recovery", "Standby Server").
+ */
+export function recoveryFile(facts: Pick<QuarantineFacts, 'from' | 'promote'>): 'recovery.signal' | 'standby.signal' {
+  return endsByItself(facts) || facts.promote ? 'recovery.signal' : 'standby.signal';
 }
 
 /** The settings as lines of a configuration file (PostgreSQL documentation, "Setting Parameters via the Configuration File"). */

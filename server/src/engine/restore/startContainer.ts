@@ -96,13 +96,13 @@ export async function startContainer(
     throw error;
   }
   const stopCommand = [program, ...first, 'rm', '--force', name].map(shellWord).join(' ');
-  return { stopCommand, promoted: !existsSync(join(plan.targetDirectory, 'recovery.signal')) };
+  return { stopCommand, promoted: !isInRecovery(plan.targetDirectory) };
 }
 
 /** Whether the server takes connections and, when it shall be promoted, is: then it removes the signal file. */
 async function hasCome(dataDirectory: string, promote: boolean): Promise<boolean> {
   if ((await readPostmasterPid(dataDirectory))?.status !== 'ready') return false;
-  return !promote || !existsSync(join(dataDirectory, 'recovery.signal'));
+  return !promote || !isInRecovery(dataDirectory);
 }
 
 function failed(words: string, cause?: unknown): PointbackError {
@@ -110,4 +110,9 @@ function failed(words: string, cause?: unknown): PointbackError {
     message: `The container with the restored server did not start. It said: ${words.trim()}`,
     cause,
   });
+}
+
+/** The server removes these files when its recovery ends. */
+function isInRecovery(dataDirectory: string): boolean {
+  return ['recovery.signal', 'standby.signal'].some((name) => existsSync(join(dataDirectory, name)));
 }
