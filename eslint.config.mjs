@@ -31,7 +31,9 @@ const directionRules = Object.entries(rooms).map(([room, allowed]) => ({
             message: `server/src/${room} may import only: ${[room, ...allowed].join(', ')} (DESIGN.md section 3).`,
           },
           { group: ['vscode', '**/client/**', '**/test/**'], message: 'The server knows neither editor nor tests.' },
-          ...(room === 'postgres' ? [] : [{ group: ['pg', 'pg-*'], message: 'Only server/src/postgres talks to PostgreSQL.' }]),
+          ...(room === 'postgres'
+            ? []
+            : [{ group: ['pg', 'pg-*'], message: 'Only server/src/postgres talks to PostgreSQL.' }]),
         ],
       },
     ],

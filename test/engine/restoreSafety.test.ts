@@ -260,7 +260,9 @@ describe('restores that others get in the way of', () => {
       const { started } = await runRestore(plan, context);
       assert.ok(started);
       assert.equal(started.promoted, true);
-      assert.ok(context.lines.some(({ level, message }) => level === 'warning' && message.includes('promoted the copy')));
+      assert.ok(
+        context.lines.some(({ level, message }) => level === 'warning' && message.includes('promoted the copy')),
+      );
       const copy = new RestoredCopy(plan, started);
       assert.equal(await copy.value('SELECT pg_is_in_recovery()'), 'false');
       assert.equal(await copy.value('SHOW archive_mode'), 'off');
