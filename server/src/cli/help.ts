@@ -10,7 +10,7 @@ export function generalHelp(commands: readonly Command[]): string[] {
     'pointback [OPTIONS] COMMAND',
     '',
     ...wrapped(
-      'Backs up PostgreSQL over nothing but a TCP connection, proves that the backups restore, and goes back to any moment.',
+      'Backs up PostgreSQL over nothing but a TCP connection, checks every byte, and restores it beside the original.',
       '',
     ),
     '',
